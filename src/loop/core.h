@@ -1,0 +1,223 @@
+/* The loop itself, and what the files of this room know of each other.
+ *
+ * Invariants: `ready` holds what is queued for the next tick, `batch` the rest of what this tick runs;
+ * a call is in one of them exactly if its state is CALL_QUEUED. `live` is the number of queued calls
+ * that are counted plus the started io, signal and async watchers that are not unref'ed;
+ * `live_timers` the placed timers that are not unref'ed. The loop is alive while one of them is not 0
+ * or the inbox has mail.
+ *
+ * `owner` is the thread that may use the loop without further questions, NULL if there are any
+ * (closed, or resting in a foreign loop): then loop_refusal answers them.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_CORE_H
+#define GYRE_CORE_H
+
+#include "base/list.h"
+#include "base/util.h"
+#include "gyre/loop.h"
+#include "loop/fd_table.h"
+#include "loop/inbox.h"
+#include "loop/watcher.h"
+#include "loop/wheel.h"
+#include "os/clock.h"
+#include "os/poller.h"
+#include "os/signal_table.h"
+#include "os/thread.h"
+
+#include <errno.h>
+
+struct soon_call;
+struct soon_timer;
+
+struct gyre_loop {
+    const void *owner;
+    uint32_t forks; /* thread_forks when the loop was made or taken over */
+    uint32_t ran;   /* callbacks since the kernel was last asked */
+    struct gyre_link ready;
+    struct gyre_link batch;
+    size_t live;
+    size_t live_timers;
+    uint64_t now;
+
+    const void *thread; /* the loop's thread; NULL once closed */
+    bool is_running;
+    bool is_closed;
+    bool is_foreign;  /* gyre_loop_fd was called: keep the descriptor up to date */
+    uint64_t alarm;   /* when that descriptor becomes readable for the sake of a timer */
+
+    bool is_virtual; /* a test loop: time is virtual_now */
+    bool autojump;
+    uint64_t virtual_now;
+    size_t live_asyncs; /* started asyncs that are not unref'ed; part of `live` */
+
+    struct soon_call *free_calls; /* nodes of gyre_call_soon that wait for their next use */
+    struct soon_timer *free_timers;
+    unsigned free_count;
+
+    struct gyre_allocator allocator;
+    struct poller poller;
+    struct fd_table fds;
+    unsigned ghosts; /* reports about files that are no longer watched, since the last rebuild */
+    struct gyre_link signals; /* gyre_signal.sibling, in the order they were started */
+    struct gyre_link asyncs;  /* gyre_async.sibling */
+    struct signal_port port;
+    struct wheel wheel;
+
+    /* Other threads write here: on cache lines of its own. */
+    char padding_before[64];
+    struct inbox inbox;
+    char padding_after[64];
+};
+
+/* ---- who may use the loop: access.c */
+
+/* Why the calling thread may not use the loop: -ESHUTDOWN, -EOWNERDEAD, -EPERM. 0: it may after all;
+ * a loop that rests in a foreign loop has been told to wake up. */
+int loop_refusal(struct gyre_loop *l);
+
+/* Whether the calling thread is the loop's, open or closing. */
+bool loop_is_on_thread(const struct gyre_loop *l);
+
+static inline bool loop_is_mine(const struct gyre_loop *l)
+{
+    return likely(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == thread_self() &&
+                  l->forks == thread_forks);
+}
+
+static inline void loop_set_owner(struct gyre_loop *l, const void *owner)
+{
+    __atomic_store_n(&l->owner, owner, __ATOMIC_RELAXED);
+}
+
+/* To be called before anything is changed from outside: 0 or a negative errno. */
+static inline int loop_enter(struct gyre_loop *l)
+{
+    return loop_is_mine(l) ? 0 : loop_refusal(l);
+}
+
+static inline int watcher_enter(const struct gyre_call *call)
+{
+    if (unlikely(!watcher_is_initialised(call)))
+        return GYRE_EUNINIT;
+    return loop_enter(call->loop);
+}
+
+/* The common part of every init. */
+int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started, gyre_call_fn *fire,
+                 void *arg);
+
+/* Whether the calling thread may change this initialised watcher. */
+bool watcher_may_stop(const struct gyre_call *call);
+
+/* ref (unref false) or unref (true); `counter` is where the watcher is counted, NULL if nowhere. */
+void watcher_set_unref(struct gyre_call *call, bool unref, size_t *counter);
+
+/* ---- the queue: call.c */
+
+static inline void queue_append(struct gyre_loop *l, struct gyre_call *call, bool counted)
+{
+    list_append(&l->ready, &call->link);
+    call->state = CALL_QUEUED;
+    call->counted = counted;
+    l->live += counted;
+}
+
+static inline void queue_remove(struct gyre_loop *l, struct gyre_call *call)
+{
+    list_remove(&call->link);
+    call->state = CALL_IDLE;
+    l->live -= call->counted;
+    call->counted = 0;
+}
+
+/* ---- time: testclock.c */
+
+uint64_t loop_virtual_clock(const struct gyre_loop *l);
+
+/* Instead of waiting `max_wait`, move the clock to the next deadline, or on by max_wait if that comes
+ * first. False: it may not. */
+bool testclock_jump(struct gyre_loop *l, uint64_t max_wait);
+
+static inline uint64_t loop_clock(const struct gyre_loop *l)
+{
+    return unlikely(l->is_virtual) ? loop_virtual_clock(l) : clock_now();
+}
+
+static inline uint64_t time_add(uint64_t time, uint64_t delay)
+{
+    return delay > GYRE_NEVER - time ? GYRE_NEVER : time + delay;
+}
+
+static inline uint64_t time_until(uint64_t deadline, uint64_t now)
+{
+    if (deadline == GYRE_NEVER)
+        return GYRE_NEVER;
+    return deadline > now ? deadline - now : 0;
+}
+
+/* ---- the tick: tick.c */
+
+/* Mark the loop as running on this thread; 0 or a negative errno. */
+int loop_begin_run(struct gyre_loop *l);
+void loop_end_run(struct gyre_loop *l);
+
+/* Collect what is there without waiting, and run one batch. Returns the number of callbacks. */
+int loop_tick_now(struct gyre_loop *l);
+
+bool loop_has_work(const struct gyre_loop *l);
+
+/* ---- sources. collect appends what is due to the queue */
+
+void timer_collect(struct gyre_loop *l);
+void timer_close(struct gyre_loop *l);
+
+/* What the kernel is told about descriptors: interest.c */
+uint64_t interest_key(const struct fd_slot *slot, int fd);
+int interest_add(struct gyre_loop *l, struct fd_slot *slot, int fd, unsigned events);
+void interest_update(struct gyre_loop *l, struct fd_slot *slot, int fd);
+void interest_flush(struct gyre_loop *l);
+int interest_watch_wake(struct gyre_loop *l, struct poller *p);
+bool interest_is_wake(const struct poller_event *event);
+
+/* Tell a new poller everything: told becomes wanted, or 0 where the descriptor is closed by now. */
+int interest_move(struct gyre_loop *l, struct poller *p);
+
+/* After interest_move: stop the watchers of closed descriptors, who are told GYRE_GONE. */
+void interest_drop_closed(struct gyre_loop *l);
+
+/* Replace a poller whose kernel set keeps reporting files that are not watched. */
+void interest_rebuild(struct gyre_loop *l);
+
+void io_deliver(struct gyre_loop *l, const struct poller_event *event);
+void io_gone(struct gyre_loop *l, struct fd_slot *slot, int fd);
+void io_refused(struct gyre_loop *l, struct fd_slot *slot);
+void io_close(struct gyre_loop *l);
+
+void signal_collect(struct gyre_loop *l);
+void signal_close(struct gyre_loop *l);
+void signal_init_port(struct gyre_loop *l);
+void signal_adopt_port(struct gyre_loop *l);
+
+/* Append the posts and asyncs in the inbox: post.c */
+void mail_collect(struct gyre_loop *l);
+
+gyre_call_fn post_fire;
+gyre_call_fn async_fire;
+void async_close(struct gyre_loop *l);
+void async_reset(struct gyre_loop *l);
+
+/* Free the loop's own node of gyre_call_soon or gyre_call_later that has left the queue or the
+ * wheel; leaves others alone: soon.c */
+void soon_retire_call(struct gyre_loop *l, struct gyre_call *call);
+void soon_retire_timer(struct gyre_loop *l, struct gyre_timer *timer);
+void soon_close(struct gyre_loop *l);
+
+/* Between two runs of a loop whose gyre_loop_fd is in use, make that descriptor readable when there
+ * is something to do: foreign.c */
+void foreign_rest(struct gyre_loop *l);
+
+/* Something is about to change while it rests: let the foreign loop run it. */
+void foreign_disturb(struct gyre_loop *l);
+
+#endif

@@ -1,0 +1,87 @@
+/* The inbox of a loop.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "loop/inbox.h"
+
+#include <errno.h>
+
+static bool replace_head(struct inbox *in, struct gyre_link **expected, struct gyre_link *head)
+{
+    return __atomic_compare_exchange_n(&in->head, expected, head, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+static void send_wake(struct inbox *in)
+{
+    int err = wake_send(&in->wake);
+
+    if (err < 0)
+        __atomic_store_n(&in->wake_error, err, __ATOMIC_RELAXED);
+}
+
+int inbox_push(struct inbox *in, struct gyre_link *node)
+{
+    struct gyre_link *head = __atomic_load_n(&in->head, __ATOMIC_RELAXED);
+
+    do {
+        if (head == INBOX_CLOSED)
+            return -ESHUTDOWN;
+        node->next = head == INBOX_SLEEPING ? NULL : head;
+    } while (!replace_head(in, &head, node));
+
+    if (head == INBOX_SLEEPING)
+        send_wake(in);
+    return 0;
+}
+
+void inbox_wake(struct inbox *in)
+{
+    struct gyre_link *sleeping = INBOX_SLEEPING;
+
+    if (replace_head(in, &sleeping, NULL))
+        send_wake(in);
+}
+
+void inbox_request(struct inbox *in, unsigned bit)
+{
+    __atomic_fetch_or(&in->attention, bit, __ATOMIC_SEQ_CST);
+    inbox_wake(in);
+}
+
+bool inbox_sleep(struct inbox *in)
+{
+    struct gyre_link *empty = NULL;
+
+    return replace_head(in, &empty, INBOX_SLEEPING);
+}
+
+/* A stack comes out newest first. */
+static struct gyre_link *in_order(struct gyre_link *node)
+{
+    struct gyre_link *list = NULL;
+
+    if (node == INBOX_SLEEPING || node == INBOX_CLOSED)
+        return NULL;
+    while (node) {
+        struct gyre_link *next = node->next;
+        node->next = list;
+        list = node;
+        node = next;
+    }
+    return list;
+}
+
+struct gyre_link *inbox_take(struct inbox *in)
+{
+    struct gyre_link *head = inbox_head(in);
+
+    /* The common case first, without an atomic exchange; and what is closed stays closed. */
+    if (head == NULL || head == INBOX_CLOSED)
+        return NULL;
+    return in_order(__atomic_exchange_n(&in->head, NULL, __ATOMIC_SEQ_CST));
+}
+
+struct gyre_link *inbox_close(struct inbox *in)
+{
+    return in_order(__atomic_exchange_n(&in->head, INBOX_CLOSED, __ATOMIC_SEQ_CST));
+}

@@ -1,0 +1,69 @@
+/* The inbox: what other threads and signal handlers hand to a loop, and how they wake it.
+ *
+ * A stack of nodes in one word. The same word says whether the loop sleeps or is closed, so a
+ * producer learns in the one atomic operation that adds its node whether it must wake the loop, and
+ * whether it came too late. Only a producer that replaced INBOX_SLEEPING makes a system call.
+ *
+ * Requests that carry no node (stop, a signal came) are bits of `attention`. The loop looks at them
+ * after it has set INBOX_SLEEPING, a requester tries to take INBOX_SLEEPING away after it has set
+ * its bit; both are sequentially consistent, so at least one of the two sees the other.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_INBOX_H
+#define GYRE_INBOX_H
+
+#include "base/util.h"
+#include "gyre/loop.h"
+#include "os/wake.h"
+
+enum {
+    ATTENTION_STOP = 1,   /* gyre_loop_stop */
+    ATTENTION_SIGNAL = 2, /* the port has counts to take */
+};
+
+struct inbox {
+    struct gyre_link *head; /* NULL, INBOX_SLEEPING, INBOX_CLOSED or the newest node */
+    unsigned attention;
+    int wake_error; /* of a wake-up that the kernel refused; the loop reports it when it wakes */
+    struct wake wake;
+};
+
+/* Two addresses that no node has. */
+#define INBOX_SLEEPING ((struct gyre_link *)1)
+#define INBOX_CLOSED   ((struct gyre_link *)2)
+
+static inline struct gyre_link *inbox_head(const struct inbox *in)
+{
+    return __atomic_load_n(&in->head, __ATOMIC_ACQUIRE);
+}
+
+static inline bool inbox_has_mail(const struct inbox *in)
+{
+    return (uintptr_t)inbox_head(in) > (uintptr_t)INBOX_CLOSED;
+}
+
+static inline unsigned inbox_attention(const struct inbox *in)
+{
+    return __atomic_load_n(&in->attention, __ATOMIC_SEQ_CST);
+}
+
+/* Add `node`. Any thread and signal handlers. -ESHUTDOWN: closed, nothing done. Once it returns 0,
+ * or a moment before, the node is the loop's. */
+int inbox_push(struct inbox *in, struct gyre_link *node);
+
+/* Set a bit of attention and wake the loop if it sleeps. Any thread and signal handlers. */
+void inbox_request(struct inbox *in, unsigned bit);
+
+/* Wake the loop if it sleeps. */
+void inbox_wake(struct inbox *in);
+
+/* Announce that the loop is about to wait; then look at attention once more. False: there is mail. */
+bool inbox_sleep(struct inbox *in);
+
+/* Take all nodes, linked by `next` in the order they were pushed; the loop counts as awake. */
+struct gyre_link *inbox_take(struct inbox *in);
+
+/* The same, and refuse all further ones. */
+struct gyre_link *inbox_close(struct inbox *in);
+
+#endif

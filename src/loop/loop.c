@@ -1,0 +1,263 @@
+/* The life of a loop: create, adopt, close, destroy, and what it can be asked.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "loop/core.h"
+#include "os/sys.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Copy what the caller's version of the struct has; the rest keeps its defaults. A newer struct than
+ * ours may not ask for anything we do not know. */
+static int copy_options(struct gyre_loop_options *copy, const struct gyre_loop_options *opt)
+{
+    *copy = (struct gyre_loop_options){ .size = sizeof(*copy) };
+    if (!opt)
+        return 0;
+    if (opt->size < sizeof(opt->size))
+        return -EINVAL;
+
+    const char *bytes = (const char *)opt;
+    for (size_t i = sizeof(*copy); i < opt->size; i++)
+        if (bytes[i] != 0)
+            return -EINVAL;
+    memcpy(copy, opt, opt->size < sizeof(*copy) ? opt->size : sizeof(*copy));
+
+    const struct gyre_allocator *a = copy->allocator;
+    if (a && (!a->alloc || !a->realloc || !a->free))
+        return -EINVAL;
+    return copy->fd_capacity > INT_MAX ? -EINVAL : 0;
+}
+
+static const struct poller_ops *choose_poller(const char *name)
+{
+    if (!name)
+        name = getenv("GYRE_POLLER");
+    return poller_find(name && *name ? name : NULL);
+}
+
+static void init_members(struct gyre_loop *l, const struct gyre_loop_options *opt)
+{
+    *l = (struct gyre_loop){ .forks = thread_forks, .now = clock_now() };
+    l->allocator = opt->allocator ? *opt->allocator : memory_default;
+    l->poller.allocator = &l->allocator;
+    list_init(&l->ready);
+    list_init(&l->batch);
+    list_init(&l->signals);
+    list_init(&l->asyncs);
+    fd_table_init(&l->fds);
+    wheel_init(&l->wheel, l->now);
+    signal_init_port(l);
+}
+
+static int reserve_descriptors(struct gyre_loop *l, unsigned capacity)
+{
+    int err = 0;
+
+    for (unsigned fd = 0; fd < capacity && err == 0; fd += FD_PAGE_SLOTS)
+        err = fd_table_reserve(&l->fds, &l->allocator, (int)fd);
+    return err;
+}
+
+/* Open a poller and a wake-up for it; on failure none is left open. */
+static int open_kernel_side(struct gyre_loop *l, const struct poller_ops *ops)
+{
+    int err = wake_open(&l->inbox.wake);
+
+    if (err < 0)
+        return err;
+    l->poller.ops = ops;
+    err = ops->open(&l->poller, ops);
+    if (err == 0) {
+        err = interest_watch_wake(l, &l->poller);
+        if (err == 0)
+            return 0;
+        ops->close(&l->poller);
+    }
+    wake_close(&l->inbox.wake);
+    return err;
+}
+
+static int open_loop(struct gyre_loop *l, const struct gyre_loop_options *opt,
+                     const struct poller_ops *ops)
+{
+    init_members(l, opt);
+
+    int err = reserve_descriptors(l, opt->fd_capacity);
+    if (err == 0)
+        err = open_kernel_side(l, ops);
+    if (err < 0)
+        fd_table_fini(&l->fds, &l->allocator);
+    return err;
+}
+
+static void own(struct gyre_loop *l)
+{
+    __atomic_store_n(&l->thread, thread_self(), __ATOMIC_RELAXED);
+    loop_set_owner(l, thread_self());
+}
+
+int gyre_loop_create(const struct gyre_loop_options *opt, struct gyre_loop **out)
+{
+    struct gyre_loop_options copy;
+
+    if (!out)
+        return -EINVAL;
+    int err = copy_options(&copy, opt);
+    if (err < 0)
+        return err;
+    const struct poller_ops *ops = choose_poller(copy.poller);
+    if (!ops)
+        return GYRE_EPOLLER;
+    err = thread_watch_forks();
+    if (err < 0)
+        return err;
+
+    struct gyre_allocator a = copy.allocator ? *copy.allocator : memory_default;
+    struct gyre_loop *l = memory_alloc(&a, sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    err = open_loop(l, &copy, ops);
+    if (err < 0) {
+        memory_free(&a, l, sizeof(*l));
+        return err;
+    }
+    if (copy.timer_slack)
+        (void)sys->timer_slack(copy.timer_slack);
+    own(l);
+    *out = l;
+    return 0;
+}
+
+int gyre_loop_adopt(struct gyre_loop *loop)
+{
+    if (!loop)
+        return -EINVAL;
+    if (__atomic_load_n(&loop->is_closed, __ATOMIC_RELAXED))
+        return -ESHUTDOWN;
+    if (loop->forks != thread_forks)
+        return -EOWNERDEAD;
+    if (loop->is_running)
+        return -EBUSY;
+
+    own(loop);
+    foreign_disturb(loop);
+    return 0;
+}
+
+/* ---- the end */
+
+/* Take every queued call out of the queue; posts, which have to be dropped, into `posts`. */
+static void empty_queue(struct gyre_loop *l, struct gyre_link *posts)
+{
+    while (!list_is_empty(&l->ready)) {
+        struct gyre_call *call = container_of(l->ready.next, struct gyre_call, link);
+
+        if (call->fn == post_fire) {
+            list_remove(&call->link);
+            list_append(posts, &call->link);
+            continue;
+        }
+        queue_remove(l, call);
+        soon_retire_call(l, call);
+    }
+}
+
+static void drop_posts(struct gyre_loop *l, struct gyre_link *posts)
+{
+    while (!list_is_empty(posts)) {
+        struct gyre_call *call = container_of(posts->next, struct gyre_call, link);
+        struct gyre_post *post = container_of(call, struct gyre_post, call);
+        gyre_drop_fn *drop = post->drop;
+        void *arg = call->arg;
+
+        queue_remove(l, call);
+        __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+        if (drop)
+            drop(arg);
+    }
+}
+
+static void close_sources(struct gyre_loop *l, struct gyre_link *posts)
+{
+    mail_collect(l);
+    empty_queue(l, posts);
+    timer_close(l);
+    io_close(l);
+    signal_close(l);
+    async_close(l); /* may collect mail */
+    empty_queue(l, posts);
+}
+
+int gyre_loop_close(struct gyre_loop *loop)
+{
+    struct gyre_link posts;
+
+    if (!loop)
+        return -EINVAL;
+    if (loop->is_closed)
+        return 0;
+    /* A forked child has but one thread, whichever of the parent's it was. */
+    if (loop->thread != thread_self() && loop->forks == thread_forks)
+        return -EPERM;
+    if (loop->is_running)
+        return -EBUSY;
+
+    list_init(&posts);
+    __atomic_store_n(&loop->is_closed, true, __ATOMIC_RELAXED);
+    loop_set_owner(loop, NULL);
+    __atomic_store_n(&loop->thread, thread_self(), __ATOMIC_RELAXED);
+    loop->forks = thread_forks;
+    close_sources(loop, &posts);
+
+    struct gyre_link *next;
+    for (struct gyre_link *link = inbox_close(&loop->inbox); link; link = next) {
+        next = link->next;
+        queue_append(loop, container_of(link, struct gyre_call, link), true);
+    }
+    empty_queue(loop, &posts);
+    drop_posts(loop, &posts);
+
+    loop->poller.ops->close(&loop->poller);
+    wake_close(&loop->inbox.wake);
+    soon_close(loop);
+    __atomic_store_n(&loop->thread, NULL, __ATOMIC_RELAXED);
+    return 0;
+}
+
+int gyre_loop_destroy(struct gyre_loop *loop)
+{
+    if (!loop)
+        return 0;
+
+    int err = gyre_loop_close(loop);
+    if (err < 0)
+        return err;
+    struct gyre_allocator a = loop->allocator;
+    memory_free(&a, loop, sizeof(*loop));
+    return 0;
+}
+
+/* ---- questions */
+
+uint64_t gyre_loop_now(const struct gyre_loop *loop)
+{
+    return loop ? loop->now : 0;
+}
+
+uint64_t gyre_loop_clock(const struct gyre_loop *loop)
+{
+    return loop ? loop_clock(loop) : 0;
+}
+
+bool gyre_loop_is_alive(const struct gyre_loop *loop)
+{
+    return loop && !loop->is_closed && loop_is_on_thread(loop) && loop_has_work(loop);
+}
+
+const char *gyre_loop_poller(const struct gyre_loop *loop)
+{
+    return loop ? loop->poller.ops->name : "none";
+}

@@ -1,0 +1,85 @@
+/* Posts: messages of other threads, and the way of all mail from the inbox to the queue.
+ *
+ * `sent` is 1 from gyre_post_send until just before fn or drop. Only the one thread that uses the node
+ * sets it, only the loop clears it.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "loop/core.h"
+
+void post_fire(struct gyre_call *call, void *arg)
+{
+    struct gyre_post *post = container_of(call, struct gyre_post, call);
+
+    __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+    post->fn(post, arg);
+}
+
+static bool is_sent(const struct gyre_post *post)
+{
+    return watcher_is_initialised(&post->call) && __atomic_load_n(&post->sent, __ATOMIC_ACQUIRE);
+}
+
+int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre_post_fn *fn,
+                   gyre_drop_fn *drop, void *arg)
+{
+    if (!post || !loop || !fn)
+        return -EINVAL;
+    if (is_sent(post))
+        return -EBUSY;
+
+    *post = (struct gyre_post){
+        .call = { .loop = loop, .tag = watcher_tag(&post->call), .fn = post_fire, .arg = arg },
+        .fn = fn,
+        .drop = drop,
+    };
+    return 0;
+}
+
+int gyre_post_send(struct gyre_post *post)
+{
+    if (unlikely(!post))
+        return -EINVAL;
+    if (unlikely(!watcher_is_initialised(&post->call)))
+        return GYRE_EUNINIT;
+    if (__atomic_load_n(&post->sent, __ATOMIC_ACQUIRE))
+        return -EALREADY;
+
+    struct gyre_loop *l = post->call.loop;
+    if (unlikely(l->forks != thread_forks))
+        return -EOWNERDEAD;
+
+    __atomic_store_n(&post->sent, 1, __ATOMIC_RELAXED);
+    int err = inbox_push(&l->inbox, &post->call.link);
+    if (unlikely(err < 0))
+        __atomic_store_n(&post->sent, 0, __ATOMIC_RELAXED);
+    return err;
+}
+
+bool gyre_post_stop(struct gyre_post *post)
+{
+    if (!post || !is_sent(post) || !watcher_may_stop(&post->call))
+        return false;
+
+    struct gyre_loop *l = post->call.loop;
+    if (post->call.state != CALL_QUEUED)
+        mail_collect(l);
+    if (post->call.state != CALL_QUEUED)
+        return false;
+    queue_remove(l, &post->call);
+    __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
+void mail_collect(struct gyre_loop *l)
+{
+    struct gyre_link *next;
+
+    foreign_disturb(l);
+    for (struct gyre_link *link = inbox_take(&l->inbox); link; link = next) {
+        struct gyre_call *call = container_of(link, struct gyre_call, link);
+
+        next = link->next;
+        /* A started async is counted as such. */
+        queue_append(l, call, call->fn == post_fire);
+    }
+}

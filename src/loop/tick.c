@@ -1,0 +1,291 @@
+/* The tick: ask the kernel, append what is due to the queue, run the queue. The only place that calls
+ * the user's functions.
+ *
+ * Invariant: a node is out of every list, idle and no longer counted before its function is called, and
+ * is not touched afterwards, so the function may free it.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "loop/core.h"
+
+enum {
+    CHAIN_BUDGET = 64,   /* callbacks before the kernel is asked although the queue is not empty */
+    BATCH_BUDGET = 1024, /* the same inside one long batch */
+    GHOST_LIMIT = 2,     /* reports about files that are not watched before the kernel set is redone */
+};
+
+/* No wait is longer, however far the next deadline: kernels have odd limits. */
+#define LONGEST_WAIT GYRE_S(24 * 60 * 60)
+
+int loop_begin_run(struct gyre_loop *l)
+{
+    if (!l)
+        return -EINVAL;
+    if (!loop_is_on_thread(l))
+        return loop_refusal(l);
+    if (l->is_closed)
+        return -ESHUTDOWN;
+    if (thread_running)
+        return -EBUSY;
+
+    thread_running = l;
+    l->is_running = true;
+    loop_set_owner(l, thread_self());
+    return 0;
+}
+
+void loop_end_run(struct gyre_loop *l)
+{
+    thread_running = NULL;
+    l->is_running = false;
+    if (l->is_foreign && l->forks == thread_forks)
+        foreign_rest(l);
+}
+
+bool loop_has_work(const struct gyre_loop *l)
+{
+    return l->live + l->live_timers > 0 || inbox_has_mail(&l->inbox);
+}
+
+static bool stop_is_pending(const struct gyre_loop *l)
+{
+    return inbox_attention(&l->inbox) & ATTENTION_STOP;
+}
+
+/* Forget a pending stop; whether there was one. */
+static bool take_stop(struct gyre_loop *l)
+{
+    return stop_is_pending(l) &&
+           __atomic_fetch_and(&l->inbox.attention, ~(unsigned)ATTENTION_STOP, __ATOMIC_SEQ_CST) &
+               ATTENTION_STOP;
+}
+
+/* How long the kernel may keep us, given that the caller would wait at most `max_wait`. */
+static uint64_t wait_budget(struct gyre_loop *l, uint64_t max_wait)
+{
+    if (max_wait == 0 || !list_is_empty(&l->ready) || inbox_attention(&l->inbox))
+        return 0;
+    if (l->is_virtual)
+        return max_wait;
+
+    uint64_t deadline = wheel_next(&l->wheel);
+    if (deadline == GYRE_NEVER)
+        return max_wait;
+    uint64_t budget = time_until(deadline, clock_now());
+    if (budget > LONGEST_WAIT)
+        budget = LONGEST_WAIT;
+    return budget < max_wait ? budget : max_wait;
+}
+
+/* The last look before a wait: from here on a post or a signal ends it. */
+static bool may_sleep(struct gyre_loop *l)
+{
+    return list_is_empty(&l->ready) && inbox_sleep(&l->inbox) && inbox_attention(&l->inbox) == 0;
+}
+
+/* An error that a producer met when it tried to wake us; told once. */
+static int take_wake_error(struct gyre_loop *l)
+{
+    if (likely(__atomic_load_n(&l->inbox.wake_error, __ATOMIC_RELAXED) == 0))
+        return 0;
+    return __atomic_exchange_n(&l->inbox.wake_error, 0, __ATOMIC_RELAXED);
+}
+
+static int take_event(struct gyre_loop *l, const struct poller_event *event)
+{
+    if (likely(!interest_is_wake(event))) {
+        io_deliver(l, event);
+        return 0;
+    }
+    /* A poller that reports each wake-up once spares us reading it. */
+    return l->poller.ops->edge ? 0 : wake_clear(&l->inbox.wake);
+}
+
+/* Wait, then append fd events, signals, posts and due timers to the queue, in this order. */
+static int collect(struct gyre_loop *l, uint64_t max_wait)
+{
+    struct poller_event events[POLLER_BATCH];
+    uint64_t budget = wait_budget(l, max_wait);
+
+    interest_flush(l);
+    if (budget > 0 && !may_sleep(l))
+        budget = 0;
+
+    int n = l->poller.ops->wait(&l->poller, budget, events, POLLER_BATCH);
+    l->now = loop_clock(l);
+    l->ran = 0;
+
+    int err = n < 0 ? n : take_wake_error(l);
+    for (int i = 0; i < n; i++) {
+        int failed = take_event(l, &events[i]);
+        err = failed < 0 ? failed : err;
+    }
+    if (unlikely(inbox_attention(&l->inbox) & ATTENTION_SIGNAL)) {
+        __atomic_fetch_and(&l->inbox.attention, ~(unsigned)ATTENTION_SIGNAL, __ATOMIC_SEQ_CST);
+        signal_collect(l);
+    }
+    mail_collect(l);
+    timer_collect(l);
+    if (unlikely(l->ghosts > GHOST_LIMIT))
+        interest_rebuild(l);
+    return err;
+}
+
+static void call_one(struct gyre_loop *l)
+{
+    struct gyre_call *call = container_of(list_pop(&l->batch), struct gyre_call, link);
+
+    call->state = CALL_IDLE;
+    l->live -= call->counted;
+    call->counted = 0;
+    call->fn(call, call->arg);
+}
+
+/* An error ended the batch: what is left of it comes first in the next. */
+static int abandon_batch(struct gyre_loop *l, int err)
+{
+    list_splice(&l->batch, &l->ready);
+    list_splice(&l->ready, &l->batch);
+    return err;
+}
+
+/* Run exactly what is queued now. Returns how many ran, or the error that ended it. */
+static int run_batch(struct gyre_loop *l)
+{
+    int count = 0;
+
+    list_splice(&l->batch, &l->ready);
+    while (!list_is_empty(&l->batch)) {
+        call_one(l);
+        count++;
+        if (unlikely(l->forks != thread_forks))
+            return abandon_batch(l, -EOWNERDEAD);
+        if (unlikely(++l->ran >= BATCH_BUDGET)) {
+            int err = collect(l, 0);
+            if (err < 0)
+                return abandon_batch(l, err);
+        }
+    }
+    return count;
+}
+
+/* In virtual time: look, then jump if the clock may, else wait for the real world. */
+static int collect_virtual(struct gyre_loop *l, uint64_t max_wait)
+{
+    int err = collect(l, 0);
+
+    if (err < 0 || max_wait == 0 || !list_is_empty(&l->ready) || inbox_attention(&l->inbox))
+        return err;
+    if (testclock_jump(l, max_wait)) {
+        timer_collect(l);
+        return 0;
+    }
+    /* Nothing in the world can wake it but its clock, which nobody will advance. */
+    if (l->live == 0 && max_wait == GYRE_NEVER)
+        return -EDEADLK;
+    return collect(l, max_wait);
+}
+
+static int tick(struct gyre_loop *l, uint64_t max_wait)
+{
+    int err = unlikely(l->is_virtual) ? collect_virtual(l, max_wait) : collect(l, max_wait);
+
+    return unlikely(err < 0) ? err : run_batch(l);
+}
+
+/* The same, but the kernel is not asked while there is enough to do. */
+static int busy_tick(struct gyre_loop *l)
+{
+    if (!list_is_empty(&l->ready) && l->ran < CHAIN_BUDGET && inbox_attention(&l->inbox) == 0 &&
+        !inbox_has_mail(&l->inbox))
+        return run_batch(l);
+    return tick(l, GYRE_NEVER);
+}
+
+int loop_tick_now(struct gyre_loop *l)
+{
+    return tick(l, 0);
+}
+
+static int run(struct gyre_loop *l, gyre_while_fn *pending, void *arg)
+{
+    for (;;) {
+        if (pending && !pending(arg))
+            return GYRE_RUN_DONE;
+        if (!loop_has_work(l) && !stop_is_pending(l))
+            return pending ? -EDEADLK : GYRE_RUN_DONE;
+
+        int err = busy_tick(l);
+        if (unlikely(err < 0))
+            return err;
+        if (take_stop(l))
+            return GYRE_RUN_STOPPED;
+    }
+}
+
+static int begin_and_run(struct gyre_loop *l, gyre_while_fn *pending, void *arg)
+{
+    int err = loop_begin_run(l);
+
+    if (err < 0)
+        return err;
+    err = run(l, pending, arg);
+    loop_end_run(l);
+    return err;
+}
+
+int gyre_loop_run(struct gyre_loop *loop)
+{
+    return begin_and_run(loop, NULL, NULL);
+}
+
+int gyre_loop_run_while(struct gyre_loop *loop, gyre_while_fn *pending, void *arg)
+{
+    return pending ? begin_and_run(loop, pending, arg) : -EINVAL;
+}
+
+int gyre_loop_run_once(struct gyre_loop *loop, uint64_t max_wait)
+{
+    int err = loop_begin_run(loop);
+
+    if (err < 0)
+        return err;
+    err = tick(loop, loop_has_work(loop) ? max_wait : 0);
+    loop_end_run(loop);
+    return err;
+}
+
+static int drain_until(struct gyre_loop *l, uint64_t deadline)
+{
+    int err;
+
+    do {
+        uint64_t wait = time_until(deadline, loop_clock(l));
+
+        /* A clock that stands still never reaches the deadline. */
+        if (l->is_virtual && !l->autojump && wait > 0)
+            wait = GYRE_NEVER;
+        err = tick(l, wait);
+    } while (err >= 0 && !take_stop(l) && loop_has_work(l) && loop_clock(l) < deadline);
+    return err;
+}
+
+int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
+{
+    int err = loop_begin_run(loop);
+
+    if (err < 0)
+        return err;
+    if (loop_has_work(loop))
+        err = drain_until(loop, deadline);
+    loop_end_run(loop);
+    if (err < 0)
+        return err;
+    size_t left = loop->live + loop->live_timers + inbox_has_mail(&loop->inbox);
+    return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+void gyre_loop_stop(struct gyre_loop *loop)
+{
+    if (loop && loop->forks == thread_forks)
+        inbox_request(&loop->inbox, ATTENTION_STOP);
+}

@@ -1,0 +1,62 @@
+/* The timer wheel: started timers, found again in the order (deadline, seq).
+ *
+ * Time is cut into ticks of 2^20 ns. Timers whose tick is at most `position` are near: a heap holds
+ * them in exact order. Later ones lie unordered in buckets: the level of a timer is the highest
+ * group of six bits in which its tick differs from `position`, the bucket that group's value. As
+ * `position` moves on, a bucket is opened and its timers go to a lower level or to the heap.
+ *
+ * Invariants: position never decreases; a timer in a bucket has place.due <= deadline, and its bucket
+ * is the one of place.due: a timer that was pushed back stays where it is until the bucket comes up.
+ * `next` is never later than the earliest deadline, unless `stale` it is close to it. A bit of
+ * `occupied` may outlive the last timer of its bucket, never the reverse.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_WHEEL_H
+#define GYRE_WHEEL_H
+
+#include "gyre/loop.h"
+
+enum {
+    WHEEL_TICK_BITS = 20,
+    WHEEL_LEVEL_BITS = 6,
+    WHEEL_LEVELS = 8, /* 20 + 8 * 6 bits reach beyond 2^64 ns */
+    WHEEL_BUCKETS = 1 << WHEEL_LEVEL_BITS,
+};
+
+struct wheel {
+    uint64_t position;
+    uint64_t seq; /* of the next start */
+    uint64_t next;
+    bool stale;
+    struct gyre_timer *near;
+    uint64_t occupied[WHEEL_LEVELS];
+    struct gyre_link bucket[WHEEL_LEVELS][WHEEL_BUCKETS];
+};
+
+void wheel_init(struct wheel *w, uint64_t now);
+
+/* Place a timer that is in no list; its deadline is set. Sets seq, place and call.state. */
+void wheel_insert(struct wheel *w, struct gyre_timer *timer);
+
+void wheel_remove(struct wheel *w, struct gyre_timer *timer);
+
+/* Change the deadline of a placed timer; it counts as started anew. */
+void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline);
+
+/* Take out the first timer whose deadline is at most `now`; NULL: none. */
+struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now);
+
+/* Take out any timer; NULL: the wheel is empty. */
+struct gyre_timer *wheel_drain(struct wheel *w);
+
+/* A time not later than the earliest deadline, GYRE_NEVER if there is none. Cheap: it may be a little
+ * too early, when many timers lie in one bucket or the earliest one was stopped. */
+uint64_t wheel_next(struct wheel *w);
+
+/* The earliest deadline itself. Looks at every timer of a bucket. */
+uint64_t wheel_first_deadline(struct wheel *w);
+
+/* Whether the invariants hold; for tests. */
+bool wheel_check(const struct wheel *w);
+
+#endif

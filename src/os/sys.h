@@ -1,0 +1,56 @@
+/* The system calls the library makes, in one table, so that tests can make each of them fail.
+ *
+ * Each member has the system's own contract: -1 and errno. Callers turn that into a negative errno
+ * on the next line. `sys` is never changed outside tests.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_SYS_H
+#define GYRE_SYS_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
+
+struct kevent;
+
+struct sys_table {
+    ssize_t (*read)(int fd, void *buf, size_t size);
+    ssize_t (*write)(int fd, const void *buf, size_t size);
+    int (*close)(int fd);
+    int (*is_open)(int fd);       /* fcntl(F_GETFD) */
+    int (*wake_pair)(int fds[2]); /* what wakes a poller: fds[0] is polled, fds[1] written; both
+                                     non-blocking and close-on-exec; the same for an eventfd */
+    int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
+    int (*sigaction)(int signo, const struct sigaction *act, struct sigaction *old);
+    int (*clock_gettime)(clockid_t clock, struct timespec *ts);
+    int (*timer_slack)(uint64_t ns); /* of this thread; succeeds where there is no such thing */
+#ifdef __linux__
+    int (*epoll_create)(void); /* close-on-exec */
+    int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);
+    int (*epoll_wait)(int epfd, struct epoll_event *events, int max, int timeout_ms);
+    int (*epoll_pwait2)(int epfd, struct epoll_event *events, int max, uint64_t timeout_ns);
+    int (*timerfd_create)(void);                       /* non-blocking, close-on-exec */
+    int (*timerfd_settime)(int fd, uint64_t delay_ns); /* 0: disarm */
+#endif
+#ifdef GYRE_HAVE_KQUEUE
+    int (*kqueue)(void); /* close-on-exec */
+    int (*kevent)(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+                  int event_count, const struct timespec *timeout);
+#endif
+};
+
+extern const struct sys_table sys_real;
+extern const struct sys_table *sys;
+
+/* The members that are the same everywhere, defined in sys_posix.c. */
+int sys_is_open(int fd);
+int sys_pipe(int fds[2]);
+int sys_no_timer_slack(uint64_t ns);
+
+#endif
