@@ -3,12 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
 
-bool loop_is_on_thread(const struct gyre_loop *l)
-{
-    return __atomic_load_n(&l->thread, __ATOMIC_RELAXED) == thread_self() &&
-           l->forks == thread_forks;
-}
-
 int loop_refusal(struct gyre_loop *l)
 {
     if (__atomic_load_n(&l->is_closed, __ATOMIC_RELAXED))
@@ -37,11 +31,6 @@ int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started
         .arg = arg,
     };
     return 0;
-}
-
-bool watcher_may_stop(const struct gyre_call *call)
-{
-    return loop_is_mine(call->loop) || loop_is_on_thread(call->loop);
 }
 
 void watcher_set_unref(struct gyre_call *call, bool unref, size_t *counter)

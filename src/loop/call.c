@@ -30,7 +30,7 @@ int gyre_call_start(struct gyre_call *call)
 
 bool gyre_call_stop(struct gyre_call *call)
 {
-    if (!gyre_call_is_started(call))
+    if (!call || !watcher_is_queued_or_placed(call))
         return false;
 
     queue_remove(call->loop, call);
@@ -39,8 +39,7 @@ bool gyre_call_stop(struct gyre_call *call)
 
 bool gyre_call_is_started(const struct gyre_call *call)
 {
-    return call && watcher_is_initialised(call) && call->state != CALL_IDLE &&
-           watcher_may_stop(call);
+    return call && watcher_is_queued_or_placed(call);
 }
 
 static void set_unref_of_call(struct gyre_call *call, bool unref)

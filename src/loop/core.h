@@ -6,8 +6,8 @@
  * `live_timers` the placed timers that are not unref'ed. The loop is alive while one of them is not 0
  * or the inbox has mail.
  *
- * `owner` is the thread that may use the loop without further questions, NULL if there are any
- * (closed, or resting in a foreign loop): then loop_refusal answers them.
+ * `owner` is the token of the thread that may use the loop without further questions, THREAD_NONE if
+ * there are any (closed, or resting in a foreign loop): then loop_refusal answers them.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_CORE_H
@@ -31,20 +31,21 @@ struct soon_call;
 struct soon_timer;
 
 struct gyre_loop {
-    const void *owner;
-    uint32_t forks; /* thread_forks when the loop was made or taken over */
-    uint32_t ran;   /* callbacks since the kernel was last asked */
+    /* What the hot paths touch: one cache line. */
+    uint64_t owner;
+    uint64_t thread; /* the token of the loop's thread; THREAD_NONE once closed */
     struct gyre_link ready;
     struct gyre_link batch;
     size_t live;
     size_t live_timers;
-    uint64_t now;
 
-    const void *thread; /* the loop's thread; NULL once closed */
+    uint64_t now;
+    uint32_t ran;   /* callbacks since the kernel was last asked */
+    uint32_t forks; /* thread_forks when the loop was made or taken over */
     bool is_running;
     bool is_closed;
-    bool is_foreign;  /* gyre_loop_fd was called: keep the descriptor up to date */
-    uint64_t alarm;   /* when that descriptor becomes readable for the sake of a timer */
+    bool is_foreign; /* gyre_loop_fd was called: keep the descriptor up to date */
+    uint64_t alarm;  /* when that descriptor becomes readable for the sake of a timer */
 
     bool is_virtual; /* a test loop: time is virtual_now */
     bool autojump;
@@ -76,16 +77,18 @@ struct gyre_loop {
  * a loop that rests in a foreign loop has been told to wake up. */
 int loop_refusal(struct gyre_loop *l);
 
-/* Whether the calling thread is the loop's, open or closing. */
-bool loop_is_on_thread(const struct gyre_loop *l);
-
 static inline bool loop_is_mine(const struct gyre_loop *l)
 {
-    return likely(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == thread_self() &&
-                  l->forks == thread_forks);
+    return likely(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == thread_token);
 }
 
-static inline void loop_set_owner(struct gyre_loop *l, const void *owner)
+/* Whether the calling thread is the loop's, also while it rests or is being closed. */
+static inline bool loop_is_on_thread(const struct gyre_loop *l)
+{
+    return __atomic_load_n(&l->thread, __ATOMIC_RELAXED) == thread_token;
+}
+
+static inline void loop_set_owner(struct gyre_loop *l, uint64_t owner)
 {
     __atomic_store_n(&l->owner, owner, __ATOMIC_RELAXED);
 }
@@ -107,8 +110,17 @@ static inline int watcher_enter(const struct gyre_call *call)
 int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started, gyre_call_fn *fire,
                  void *arg);
 
-/* Whether the calling thread may change this initialised watcher. */
-bool watcher_may_stop(const struct gyre_call *call);
+/* Whether the calling thread may stop this initialised watcher. */
+static inline bool watcher_may_stop(const struct gyre_call *call)
+{
+    return loop_is_on_thread(call->loop);
+}
+
+/* Whether it is a watcher in some list, and the calling thread may stop it. */
+static inline bool watcher_is_queued_or_placed(const struct gyre_call *call)
+{
+    return watcher_is_initialised(call) && call->state != CALL_IDLE && watcher_may_stop(call);
+}
 
 /* ref (unref false) or unref (true); `counter` is where the watcher is counted, NULL if nowhere. */
 void watcher_set_unref(struct gyre_call *call, bool unref, size_t *counter);

@@ -2,7 +2,7 @@
  *
  * The poller's own descriptor is readable when a watched one is, or when the loop was woken. While the
  * loop rests, its alarm is set to the next deadline, its inbox is marked sleeping so that posts wake it,
- * and `owner` is NULL so that the first call that changes something comes by loop_refusal, which wakes
+ * and `owner` is nobody so that the first call that changes something comes by loop_refusal, which wakes
  * it too. So nothing has to be added to the paths of those who never use this.
  *
  * SPDX-License-Identifier: MIT */
@@ -42,13 +42,13 @@ void foreign_rest(struct gyre_loop *l)
 
     if (!set_alarm(l) || has_mail || has_signal || !list_is_empty(&l->ready))
         poke(l);
-    loop_set_owner(l, NULL);
+    loop_set_owner(l, THREAD_NONE);
 }
 
 void foreign_disturb(struct gyre_loop *l)
 {
     if (!l->is_foreign || l->is_running || l->is_closed ||
-        __atomic_load_n(&l->owner, __ATOMIC_RELAXED))
+        __atomic_load_n(&l->owner, __ATOMIC_RELAXED) != THREAD_NONE)
         return;
     loop_set_owner(l, l->thread);
     poke(l);

@@ -50,8 +50,8 @@ int gyre_loop_after_fork(struct gyre_loop *loop)
 
     loop->forks = thread_forks;
     loop->is_foreign = false;
-    loop->thread = thread_self();
-    loop_set_owner(loop, thread_self());
+    loop->thread = thread_own_token();
+    loop_set_owner(loop, loop->thread);
     signal_adopt_port(loop);
     interest_drop_closed(loop);
     mail_collect(loop);

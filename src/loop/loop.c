@@ -95,8 +95,8 @@ static int open_loop(struct gyre_loop *l, const struct gyre_loop_options *opt,
 
 static void own(struct gyre_loop *l)
 {
-    __atomic_store_n(&l->thread, thread_self(), __ATOMIC_RELAXED);
-    loop_set_owner(l, thread_self());
+    __atomic_store_n(&l->thread, thread_own_token(), __ATOMIC_RELAXED);
+    loop_set_owner(l, l->thread);
 }
 
 int gyre_loop_create(const struct gyre_loop_options *opt, struct gyre_loop **out)
@@ -200,15 +200,15 @@ int gyre_loop_close(struct gyre_loop *loop)
     if (loop->is_closed)
         return 0;
     /* A forked child has but one thread, whichever of the parent's it was. */
-    if (loop->thread != thread_self() && loop->forks == thread_forks)
+    if (!loop_is_on_thread(loop) && loop->forks == thread_forks)
         return -EPERM;
     if (loop->is_running)
         return -EBUSY;
 
     list_init(&posts);
     __atomic_store_n(&loop->is_closed, true, __ATOMIC_RELAXED);
-    loop_set_owner(loop, NULL);
-    __atomic_store_n(&loop->thread, thread_self(), __ATOMIC_RELAXED);
+    loop_set_owner(loop, THREAD_NONE);
+    __atomic_store_n(&loop->thread, thread_own_token(), __ATOMIC_RELAXED);
     loop->forks = thread_forks;
     close_sources(loop, &posts);
 
@@ -223,7 +223,7 @@ int gyre_loop_close(struct gyre_loop *loop)
     loop->poller.ops->close(&loop->poller);
     wake_close(&loop->inbox.wake);
     soon_close(loop);
-    __atomic_store_n(&loop->thread, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&loop->thread, THREAD_NONE, __ATOMIC_RELAXED);
     return 0;
 }
 

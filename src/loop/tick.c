@@ -29,7 +29,7 @@ int loop_begin_run(struct gyre_loop *l)
 
     thread_running = l;
     l->is_running = true;
-    loop_set_owner(l, thread_self());
+    loop_set_owner(l, thread_token);
     return 0;
 }
 

@@ -100,7 +100,7 @@ int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)
 
 bool gyre_timer_stop(struct gyre_timer *timer)
 {
-    if (!gyre_timer_is_started(timer))
+    if (!timer || !watcher_is_queued_or_placed(&timer->call))
         return false;
 
     struct gyre_loop *l = timer->call.loop;
@@ -116,7 +116,7 @@ bool gyre_timer_stop(struct gyre_timer *timer)
 
 bool gyre_timer_is_started(const struct gyre_timer *timer)
 {
-    return timer && gyre_call_is_started(&timer->call);
+    return timer && watcher_is_queued_or_placed(&timer->call);
 }
 
 uint64_t gyre_timer_deadline(const struct gyre_timer *timer)

@@ -18,7 +18,7 @@ enum call_state {
 
 static inline uint32_t watcher_tag(const struct gyre_call *call)
 {
-    return (uint32_t)((uintptr_t)call >> 3) ^ 0x67797265u;
+    return (uint32_t)(uintptr_t)call ^ 0x67797265u;
 }
 
 static inline bool watcher_is_initialised(const struct gyre_call *call)

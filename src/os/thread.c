@@ -1,4 +1,4 @@
-/* The running loop of each thread and the fork counter.
+/* Tokens of threads, the running loop of each, and the fork counter.
  *
  * SPDX-License-Identifier: MIT */
 #include "os/thread.h"
@@ -7,12 +7,40 @@
 #include <errno.h>
 #include <pthread.h>
 
+THREAD_LOCAL uint64_t thread_token;
 THREAD_LOCAL const void *thread_running;
 uint32_t thread_forks;
 
-static void forked_child(void)
+static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t last_token = THREAD_NONE;
+
+uint64_t thread_own_token(void)
+{
+    if (thread_token == 0) {
+        (void)pthread_mutex_lock(&token_lock);
+        thread_token = ++last_token;
+        (void)pthread_mutex_unlock(&token_lock);
+    }
+    return thread_token;
+}
+
+static void before_fork(void)
+{
+    signal_table_lock();
+    (void)pthread_mutex_lock(&token_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    (void)pthread_mutex_unlock(&token_lock);
+    signal_table_unlock();
+}
+
+static void after_fork_in_child(void)
 {
     thread_forks++;
+    thread_token = 0;
+    (void)pthread_mutex_unlock(&token_lock);
     signal_table_forked();
 }
 
@@ -20,7 +48,7 @@ static int watch_result;
 
 static void install_handlers(void)
 {
-    watch_result = -pthread_atfork(signal_table_lock, signal_table_unlock, forked_child);
+    watch_result = -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 int thread_watch_forks(void)

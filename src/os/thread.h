@@ -1,8 +1,8 @@
 /* Which thread this is, what loop it runs, and whether the process was forked.
  *
- * The address of a thread-local variable names its thread; the variable itself holds the loop that
- * runs on it. A counter of forks, advanced in every child, tells a loop that it was inherited. All
- * three checks cost a few instructions, so every call on a loop can afford them.
+ * A thread that owns loops has a token, a number that no other thread has or had. A fork gives the one
+ * thread of the child a new token, so a loop that remembers its owner's token tells another thread and a
+ * forked child from its own by one comparison.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_THREAD_H
@@ -17,16 +17,19 @@
 #define THREAD_LOCAL _Thread_local
 #endif
 
+enum { THREAD_NONE = 1 }; /* a token that no thread has; a thread without a token has 0 */
+
+/* The token of this thread, or 0. */
+extern THREAD_LOCAL uint64_t thread_token;
+
 /* The loop that runs on this thread, or NULL. */
 extern THREAD_LOCAL const void *thread_running;
 
 /* How many forks lie between this process and the one that loaded the library. */
 extern uint32_t thread_forks;
 
-static inline const void *thread_self(void)
-{
-    return (const void *)&thread_running;
-}
+/* The token of this thread, made if it has none yet. */
+uint64_t thread_own_token(void);
 
 /* Begin to count forks, once per process. 0 or -ENOMEM. */
 int thread_watch_forks(void);
