@@ -100,8 +100,8 @@ struct gyre_loop_options {
  * Thread:     any; the loop then belongs to it.
  * Errors:     -ENOMEM, -EMFILE, -ENFILE, GYRE_EPOLLER no such poller here, -EINVAL opt->size is 0.
  *             `out` is written on success only.
- * Cost:       about 20 KiB; two descriptors (three once a signal or gyre_loop_fd is used), all
- *             close-on-exec.
+ * Cost:       about 10 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched; two
+ *             or three descriptors of its own, one more once gyre_loop_fd is used, all close-on-exec.
  * Source:     loop/loop.c; tests: loop_test.c.
  */
 GYRE_API int gyre_loop_create(const struct gyre_loop_options *opt, struct gyre_loop **out);

@@ -56,6 +56,7 @@ struct gyre_loop {
     struct soon_timer *free_timers;
     unsigned free_count;
 
+    uint64_t timer_slack; /* for the thread that owns the loop; 0: as it is */
     struct gyre_allocator allocator;
     struct poller poller;
     struct fd_table fds;

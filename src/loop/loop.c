@@ -43,6 +43,7 @@ static void init_members(struct gyre_loop *l, const struct gyre_loop_options *op
     *l = (struct gyre_loop){ .forks = thread_forks, .now = clock_now() };
     l->allocator = opt->allocator ? *opt->allocator : memory_default;
     l->poller.allocator = &l->allocator;
+    l->timer_slack = opt->timer_slack;
     list_init(&l->ready);
     list_init(&l->batch);
     list_init(&l->signals);
@@ -95,6 +96,8 @@ static int open_loop(struct gyre_loop *l, const struct gyre_loop_options *opt,
 
 static void own(struct gyre_loop *l)
 {
+    if (l->timer_slack)
+        (void)sys->timer_slack(l->timer_slack);
     __atomic_store_n(&l->thread, thread_own_token(), __ATOMIC_RELAXED);
     loop_set_owner(l, l->thread);
 }
@@ -124,8 +127,6 @@ int gyre_loop_create(const struct gyre_loop_options *opt, struct gyre_loop **out
         memory_free(&a, l, sizeof(*l));
         return err;
     }
-    if (copy.timer_slack)
-        (void)sys->timer_slack(copy.timer_slack);
     own(l);
     *out = l;
     return 0;

@@ -66,9 +66,8 @@ int wake_clear(const struct wake *w)
 
         if (n == 0)
             return -EPIPE;
-        if (n < 0 && errno == EAGAIN)
-            return 0;
-        if (n < 0 && errno != EINTR)
-            return -errno;
+        if (n == (ssize_t)sizeof(buf) || (n < 0 && errno == EINTR))
+            continue; /* there may be more */
+        return n > 0 || errno == EAGAIN ? 0 : -errno;
     }
 }
