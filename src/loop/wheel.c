@@ -74,36 +74,9 @@ void wheel_insert(struct wheel *w, struct gyre_timer *timer)
     put(w, timer);
 }
 
-static inline void take_out(struct wheel *w, struct gyre_timer *timer)
+void wheel_remove_near(struct wheel *w, struct gyre_timer *timer)
 {
-    if (timer->deadline <= w->next)
-        w->stale = true;
-    if (timer->call.state == TIMER_NEAR)
-        w->near = timer_heap_remove(w->near, timer);
-    else
-        list_remove(&timer->call.link);
-}
-
-void wheel_remove(struct wheel *w, struct gyre_timer *timer)
-{
-    take_out(w, timer);
-}
-
-void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
-{
-    if (likely(timer->call.state == TIMER_FAR && deadline >= timer->place.due)) {
-        if (timer->deadline <= w->next)
-            w->stale = true;
-        timer->deadline = deadline;
-        timer->seq = w->seq++;
-        if (unlikely(deadline < w->next))
-            w->next = deadline;
-        return;
-    }
-
-    take_out(w, timer);
-    timer->deadline = deadline;
-    wheel_insert(w, timer);
+    w->near = timer_heap_remove(w->near, timer);
 }
 
 /* The earliest bucket with timers; false: all are empty. Lower levels come first, in a level the
@@ -146,6 +119,10 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
     uint64_t tick = tick_of(now);
     struct bucket_place at;
 
+    /* It has served: who waited for it, perhaps in vain, must not be sent to it again. */
+    if (w->next <= now)
+        w->stale = true;
+
     while (!w->near) {
         if (!first_bucket(w, &at) || bucket_begin(w, at) > tick) {
             if (tick > w->position)
@@ -153,14 +130,12 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
             return NULL;
         }
         open_bucket(w, at);
-        w->stale = true;
     }
 
     struct gyre_timer *timer = w->near;
     if (timer->deadline > now || timer->deadline == GYRE_NEVER)
         return NULL;
     w->near = timer_heap_remove(timer, timer);
-    w->stale = true;
     return timer;
 }
 

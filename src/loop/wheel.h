@@ -14,7 +14,10 @@
 #ifndef GYRE_WHEEL_H
 #define GYRE_WHEEL_H
 
+#include "base/list.h"
+#include "base/util.h"
 #include "gyre/loop.h"
+#include "loop/watcher.h"
 
 enum {
     WHEEL_TICK_BITS = 20,
@@ -38,10 +41,36 @@ void wheel_init(struct wheel *w, uint64_t now);
 /* Place a timer that is in no list; its deadline is set. Sets seq, place and call.state. */
 void wheel_insert(struct wheel *w, struct gyre_timer *timer);
 
-void wheel_remove(struct wheel *w, struct gyre_timer *timer);
+void wheel_remove_near(struct wheel *w, struct gyre_timer *timer);
 
-/* Change the deadline of a placed timer; it counts as started anew. */
-void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline);
+static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
+{
+    if (timer->deadline <= w->next)
+        w->stale = true;
+    if (likely(timer->call.state == TIMER_FAR))
+        list_remove(&timer->call.link);
+    else
+        wheel_remove_near(w, timer);
+}
+
+/* Change the deadline of a placed timer; it counts as started anew. To a later time that is a store:
+ * its bucket will find out. */
+static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
+{
+    if (unlikely(timer->call.state != TIMER_FAR || deadline < timer->place.due)) {
+        wheel_remove(w, timer);
+        timer->deadline = deadline;
+        wheel_insert(w, timer);
+        return;
+    }
+
+    if (timer->deadline <= w->next)
+        w->stale = true;
+    timer->deadline = deadline;
+    timer->seq = w->seq++;
+    if (unlikely(deadline < w->next))
+        w->next = deadline;
+}
 
 /* Take out the first timer whose deadline is at most `now`; NULL: none. */
 struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now);
