@@ -56,8 +56,9 @@ struct gyre_allocator {
 
 /* The message for an error code, in English, without a full stop: "no memory".
  *
- * Knows every code the library returns; any other errno value gives "unknown error". Takes the
- * code as it was returned (negative); a positive errno value gives the same text.
+ * Knows every code the library returns and the errno values of files, sockets and processes, so that your own
+ * functions can return errors the same way; any other value gives "unknown error". Takes the code
+ * as it was returned (negative); a positive errno value gives the same text.
  *
  * Ownership:  a constant string, valid for ever. Never NULL.
  * Thread:     any thread and signal handlers. Never fails, allocates nothing.
@@ -65,7 +66,7 @@ struct gyre_allocator {
  */
 GYRE_API const char *gyre_strerror(int err);
 
-/* The name of an error code: "ENOMEM", "GYRE_EUNINIT"; "UNKNOWN" for what gyre never returns.
+/* The name of an error code: "ENOMEM", "GYRE_EUNINIT"; "UNKNOWN" for one without an entry.
  *
  * As gyre_strerror otherwise. 0 is "OK".
  */

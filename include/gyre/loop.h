@@ -161,23 +161,26 @@ GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
 /* Let the loop finish: run until nothing keeps it alive or `deadline` (loop time) has come.
  *
  * Stop your listeners first; connections then drain under the deadline. gyre_loop_stop ends it
- * early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes next.
+ * early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes next, or another run, for
+ * this is also how to run a loop for a given time.
  *
  * Errors:     returns how many watchers still keep it alive, 0 when all is settled; else as
  *             gyre_loop_run.
- * Units:      an absolute time as of gyre_loop_now; GYRE_NEVER waits as long as it takes; a time
- *             in the past collects and runs one tick.
+ * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
+ *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs one
+ *             tick.
  */
 GYRE_API int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline);
 
-/* End the loop, hard: no callback runs any more, descriptors of the loop are closed.
+/* End the loop, hard: no callback runs any more, the poller is closed.
  *
  * In this order: queued calls, timers, fd watchers, signals (dispositions restored) and asyncs are
  * stopped; then what other threads posted is dropped, in the order it was posted: the `drop`
  * function of each gyre_post and gyre_call_soon_threadsafe runs exactly once. Your watchers are
  * left as if you had stopped them; your descriptors stay open. A gyre_post_send, gyre_async_send
  * or gyre_call_soon_threadsafe that comes later gets -ESHUTDOWN, one that comes at the same time
- * gets one or the other, never both. The memory of the loop stays until gyre_loop_destroy.
+ * gets one or the other, never both. The memory of the loop and the descriptor that other threads wake
+ * it by stay until gyre_loop_destroy.
  *
  * Re-entrancy: `drop` functions may stop watchers; starting one is refused.
  * Errors:     -EBUSY inside a callback of this loop; 0 if it was closed before. Works on any thread of a
@@ -499,6 +502,9 @@ GYRE_API int gyre_signal_init(struct gyre_signal *sig, struct gyre_loop *loop, g
  * delivery. With the first watcher in the process gyre installs its handler (SA_RESTART); when the
  * last one stops it restores what was there before, and if a delivery had not been dispatched yet
  * it raises the signal again, so that none is lost.
+ *
+ * The watchers by which a program is told to end are usually unref'ed: they should not keep the loop
+ * running when all else is done.
  *
  * The table of signals is the one thing in the library that is shared by the whole process.
  *

@@ -222,7 +222,6 @@ int gyre_loop_close(struct gyre_loop *loop)
     drop_posts(loop, &posts);
 
     loop->poller.ops->close(&loop->poller);
-    wake_close(&loop->inbox.wake);
     soon_close(loop);
     __atomic_store_n(&loop->thread, THREAD_NONE, __ATOMIC_RELAXED);
     return 0;
@@ -236,6 +235,8 @@ int gyre_loop_destroy(struct gyre_loop *loop)
     int err = gyre_loop_close(loop);
     if (err < 0)
         return err;
+    /* Only here: a thread whose post was accepted just before the close may be about to write to it. */
+    wake_close(&loop->inbox.wake);
     struct gyre_allocator a = loop->allocator;
     memory_free(&a, loop, sizeof(*loop));
     return 0;

@@ -123,7 +123,7 @@ void gyre_signal_unref(struct gyre_signal *sig)
 
 void signal_collect(struct gyre_loop *l)
 {
-    unsigned taken[SIGNAL_COUNT];
+    unsigned taken[SIGNAL_COUNT] = { 0 };
 
     for (int signo = 1; signo < SIGNAL_COUNT; signo++)
         taken[signo] = signal_take(&l->port, signo);
