@@ -18,12 +18,12 @@ int loop_refusal(struct gyre_loop *l)
 int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started, gyre_call_fn *fire,
                  void *arg)
 {
-    if (watcher_is_initialised(call) && is_started)
-        return -EBUSY;
-
     int err = loop_enter(loop);
+
     if (err < 0)
         return err;
+    if (watcher_is_initialised(call) && is_started)
+        return -EBUSY;
     *call = (struct gyre_call){
         .loop = loop,
         .tag = watcher_tag(call),

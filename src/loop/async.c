@@ -143,6 +143,12 @@ void gyre_async_unref(struct gyre_async *async)
     set_unref_of_async(async, true);
 }
 
+void async_retire(struct gyre_call *call)
+{
+    if (call->fn == async_fire)
+        store_state(container_of(call, struct gyre_async, call), ASYNC_ARMED);
+}
+
 void async_close(struct gyre_loop *l)
 {
     while (!list_is_empty(&l->asyncs))

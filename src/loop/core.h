@@ -185,6 +185,9 @@ bool loop_has_work(const struct gyre_loop *l);
 void timer_collect(struct gyre_loop *l);
 void timer_close(struct gyre_loop *l);
 
+/* Free a due timer of gyre_call_later that left the queue without being called; leaves others alone. */
+void timer_retire(struct gyre_loop *l, struct gyre_call *call);
+
 /* What the kernel is told about descriptors: interest.c */
 uint64_t interest_key(const struct fd_slot *slot, int fd);
 int interest_add(struct gyre_loop *l, struct fd_slot *slot, int fd, unsigned events);
@@ -217,6 +220,10 @@ void mail_collect(struct gyre_loop *l);
 
 gyre_call_fn post_fire;
 gyre_call_fn async_fire;
+
+/* Let an async that left the queue without being called be sent again; leaves others alone. */
+void async_retire(struct gyre_call *call);
+
 void async_close(struct gyre_loop *l);
 void async_reset(struct gyre_loop *l);
 

@@ -58,7 +58,7 @@ int gyre_loop_fd(struct gyre_loop *loop)
 {
     if (!loop)
         return -EINVAL;
-    if (!loop_is_on_thread(loop))
+    if (!loop_is_on_thread(loop) || loop->is_closed)
         return loop_refusal(loop);
     if (loop->is_virtual)
         return -ENOTSUP;

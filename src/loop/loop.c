@@ -163,6 +163,8 @@ static void empty_queue(struct gyre_loop *l, struct gyre_link *posts)
         }
         queue_remove(l, call);
         soon_retire_call(l, call);
+        timer_retire(l, call);
+        async_retire(call);
     }
 }
 

@@ -164,6 +164,12 @@ void timer_collect(struct gyre_loop *l)
     }
 }
 
+void timer_retire(struct gyre_loop *l, struct gyre_call *call)
+{
+    if (call->fn == timer_fire)
+        soon_retire_timer(l, container_of(call, struct gyre_timer, call));
+}
+
 void timer_close(struct gyre_loop *l)
 {
     struct gyre_timer *timer;

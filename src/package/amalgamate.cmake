@@ -1,13 +1,14 @@
 # cmake -Droot=. -Dout=directory -Dversion=1.2.3 -Dheaders=... -Dcommon_sources=...
-# -Dlinux_sources=... -Dbsd_sources=... -Dgeneric_sources=... -Dloop_sources=... -P amalgamate.cmake:
-# write the library as two files, gyre.h and gyre.c, to `out`.
+# -Dlinux_sources=... -Dbsd_sources=... -Dgeneric_sources=... -Dloop_sources=...
+# -P amalgamate.cmake: write the library as two files, gyre.h and gyre.c, to `out`.
 #
 # `headers` are the public ones in the order of inclusion. Of the sources, the common ones and the
 # loop's are for all systems, the others for one kind each.
 #
 # A private header is found by the sources' includes and inlined once, before all sources, because a
-# source of one system must not be the only one to bring it. Names that sources share through private
-# headers are renamed by macros, so that no global name in gyre.o begins with anything but gyre_.
+# source of one system must not be the only one to bring it. Names that sources share through
+# private headers are renamed by macros, so that no global name in gyre.o begins with anything but
+# gyre_.
 #
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.16)
@@ -59,9 +60,9 @@ function(append_files variable)
   set(${variable} "${all}" PARENT_SCOPE)
 endfunction()
 
-# collect_names(RESULT HEADER...): the functions and variables the headers declare and do not define:
-# prototypes, declarations by a function's type (`gyre_call_fn name;`) and externs. All of them begin
-# in the first column.
+# collect_names(RESULT HEADER...): the functions and variables that the headers declare and do not
+# define: prototypes, declarations by a function's type (`gyre_call_fn name;`) and externs. All of
+# them begin in the first column.
 function(collect_names result)
   set(names)
   foreach(header IN LISTS ARGN)

@@ -1,8 +1,8 @@
 # The targets that write files instead of building anything.
 #
-#   amalgamation              the whole library for all systems as two files, in amalgamation/ of the
-#                             build directory
-#   format, format-check      clang-format over all C files
+#   amalgamation            the whole library for all systems as two files, in amalgamation/ of the
+#                           build directory
+#   format, format-check    clang-format over all C files
 #
 # SPDX-License-Identifier: MIT
 
