@@ -120,7 +120,7 @@ static inline bool watcher_may_stop(const struct gyre_call *call)
 /* Whether it is a watcher in some list, and the calling thread may stop it. */
 static inline bool watcher_is_queued_or_placed(const struct gyre_call *call)
 {
-    return watcher_is_initialised(call) && call->state != CALL_IDLE && watcher_may_stop(call);
+    return watcher_is_initialised(call) && watcher_may_stop(call) && call->state != CALL_IDLE;
 }
 
 /* ref (unref false) or unref (true); `counter` is where the watcher is counted, NULL if nowhere. */
@@ -196,7 +196,11 @@ void interest_flush(struct gyre_loop *l);
 int interest_watch_wake(struct gyre_loop *l, struct poller *p);
 bool interest_is_wake(const struct poller_event *event);
 
-/* Tell a new poller everything: told becomes wanted, or 0 where the descriptor is closed by now. */
+/* Mark the watched descriptors that are closed, by told == 0. Before anything is opened for the loop
+ * itself: it might get one of their numbers. */
+void interest_find_closed(struct gyre_loop *l);
+
+/* Tell a new poller everything but what is marked closed: told becomes wanted. */
 int interest_move(struct gyre_loop *l, struct poller *p);
 
 /* After interest_move: stop the watchers of closed descriptors, who are told GYRE_GONE. */

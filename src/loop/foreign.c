@@ -30,8 +30,12 @@ static bool set_alarm(struct gyre_loop *l)
         return false;
     if (deadline != GYRE_NEVER && deadline - now > LONGEST_ALARM)
         deadline = now + LONGEST_ALARM;
+    if (l->poller.ops->alarm(&l->poller, time_until(deadline, now)) < 0) {
+        l->alarm = 0; /* neither the old one nor this: to be set again */
+        return false;
+    }
     l->alarm = deadline;
-    return l->poller.ops->alarm(&l->poller, time_until(deadline, now)) == 0;
+    return true;
 }
 
 void foreign_rest(struct gyre_loop *l)

@@ -12,6 +12,7 @@ static int renew_kernel_side(struct gyre_loop *l)
     struct poller fresh = { .ops = l->poller.ops, .allocator = l->poller.allocator };
     struct wake old_wake = l->inbox.wake;
 
+    interest_find_closed(l);
     int err = wake_open(&l->inbox.wake);
     if (err < 0) {
         l->inbox.wake = old_wake;

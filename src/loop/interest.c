@@ -44,7 +44,9 @@ int interest_add(struct gyre_loop *l, struct fd_slot *slot, int fd, unsigned eve
 
 static void forget(struct gyre_loop *l, struct fd_slot *slot, int fd)
 {
-    (void)tell(&l->poller, slot, fd, slot->told, 0);
+    /* Told nothing, the poller may know another file by that number: one of the loop's own. */
+    if (slot->told)
+        (void)tell(&l->poller, slot, fd, slot->told, 0);
     unmark(slot);
     slot->wanted = 0;
     slot->told = 0;
@@ -116,15 +118,25 @@ bool interest_is_wake(const struct poller_event *event)
     return event->key >> 32 == WAKE_GENERATION;
 }
 
-/* Tell `p` of every watched descriptor. One that is closed by now is left with told == 0. */
+void interest_find_closed(struct gyre_loop *l)
+{
+    for (int fd = 0; fd < fd_table_limit(&l->fds); fd++) {
+        struct fd_slot *slot = fd_table_find(&l->fds, fd);
+
+        if (slot && slot->wanted && sys->is_open(fd) < 0)
+            slot->told = 0;
+    }
+}
+
+/* Tell `p` of every watched descriptor but those that are closed. */
 static int tell_all(struct gyre_loop *l, struct poller *p)
 {
     for (int fd = 0; fd < fd_table_limit(&l->fds); fd++) {
         struct fd_slot *slot = fd_table_find(&l->fds, fd);
 
-        if (!slot || slot->wanted == 0)
+        if (!slot || slot->wanted == 0 || slot->told == 0)
             continue;
-        int err = sys->is_open(fd) < 0 ? -EBADF : tell(p, slot, fd, 0, slot->wanted);
+        int err = tell(p, slot, fd, 0, slot->wanted);
         if (err < 0 && err != -EBADF)
             return err;
         slot->told = err == 0 ? slot->wanted : 0;
@@ -161,6 +173,7 @@ void interest_rebuild(struct gyre_loop *l)
     l->ghosts = 0;
     if (l->is_foreign) /* the other loop watches the old set, and would not learn of a new one */
         return;
+    interest_find_closed(l);
     if (fresh.ops->open(&fresh, fresh.ops) < 0)
         return;
     if (interest_move(l, &fresh) < 0) {

@@ -144,8 +144,8 @@ static void detach(struct gyre_loop *l, struct gyre_io *io)
 
 bool gyre_io_stop(struct gyre_io *io)
 {
-    if (!io || !watcher_is_initialised(&io->call) || !is_started_or_queued(io) ||
-        !watcher_may_stop(&io->call))
+    if (!io || !watcher_is_initialised(&io->call) || !watcher_may_stop(&io->call) ||
+        !is_started_or_queued(io))
         return false;
 
     struct gyre_loop *l = io->call.loop;
@@ -159,7 +159,7 @@ bool gyre_io_stop(struct gyre_io *io)
 
 bool gyre_io_is_started(const struct gyre_io *io)
 {
-    return io && watcher_is_initialised(&io->call) && io->wanted && watcher_may_stop(&io->call);
+    return io && watcher_is_initialised(&io->call) && watcher_may_stop(&io->call) && io->wanted;
 }
 
 int gyre_io_fd(const struct gyre_io *io)

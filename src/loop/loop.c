@@ -143,8 +143,8 @@ int gyre_loop_adopt(struct gyre_loop *loop)
     if (loop->is_running)
         return -EBUSY;
 
-    own(loop);
     foreign_disturb(loop);
+    own(loop);
     return 0;
 }
 
@@ -212,7 +212,8 @@ int gyre_loop_close(struct gyre_loop *loop)
     __atomic_store_n(&loop->is_closed, true, __ATOMIC_RELAXED);
     loop_set_owner(loop, THREAD_NONE);
     __atomic_store_n(&loop->thread, thread_own_token(), __ATOMIC_RELAXED);
-    loop->forks = thread_forks;
+    if (loop->forks != thread_forks) /* else other threads may be reading it */
+        loop->forks = thread_forks;
     close_sources(loop, &posts);
 
     struct gyre_link *next;

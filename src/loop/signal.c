@@ -104,7 +104,7 @@ bool gyre_signal_stop(struct gyre_signal *sig)
 
 bool gyre_signal_is_started(const struct gyre_signal *sig)
 {
-    return sig && watcher_is_initialised(&sig->call) && sig->signo && watcher_may_stop(&sig->call);
+    return sig && watcher_is_initialised(&sig->call) && watcher_may_stop(&sig->call) && sig->signo;
 }
 
 void gyre_signal_ref(struct gyre_signal *sig)

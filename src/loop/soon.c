@@ -167,7 +167,7 @@ int gyre_call_soon_threadsafe(struct gyre_loop *loop, gyre_fn *fn, gyre_drop_fn 
     int err = gyre_post_send(&soon->post);
     if (err < 0)
         memory_free(&loop->allocator, soon, sizeof(*soon));
-    else if (loop_is_mine(loop))
+    else if (loop_is_on_thread(loop))
         mail_collect(loop); /* in the order of the program, also with gyre_call_soon */
     return err;
 }
