@@ -100,7 +100,7 @@ struct gyre_loop_options {
  * Thread:     any; the loop then belongs to it.
  * Errors:     -ENOMEM, -EMFILE, -ENFILE, GYRE_EPOLLER no such poller here, -EINVAL opt->size is 0.
  *             `out` is written on success only.
- * Cost:       about 10 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched; two
+ * Cost:       about 30 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched; two
  *             or three descriptors of its own, one more once gyre_loop_fd is used, all close-on-exec.
  * Source:     loop/loop.c; tests: loop_test.c.
  */
@@ -283,15 +283,15 @@ typedef void gyre_drop_fn(void *arg);
 
 /* What the queue holds. Every other watcher begins with one. */
 struct gyre_call {
+    gyre_call_fn *fn;
+    void *arg;
     struct gyre_link link;
     struct gyre_loop *loop;
     uint32_t tag;
     uint8_t state;
-    uint8_t unref;
-    uint8_t counted;
+    uint8_t weight;
+    uint8_t repeats;
     uint8_t spare;
-    gyre_call_fn *fn;
-    void *arg;
 };
 
 struct gyre_timer {

@@ -14,4 +14,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Rarely called: kept out of the way of those who are called often. */
+#define COLD __attribute__((cold, noinline))
+
 #endif

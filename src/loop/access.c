@@ -27,18 +27,20 @@ int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started
     *call = (struct gyre_call){
         .loop = loop,
         .tag = watcher_tag(call),
+        .weight = 1,
         .fn = fire,
         .arg = arg,
     };
     return 0;
 }
 
-void watcher_set_unref(struct gyre_call *call, bool unref, size_t *counter)
+void watcher_set_weight(struct gyre_call *call, uint8_t weight, size_t *count)
 {
-    if (!watcher_is_initialised(call) || !watcher_may_stop(call) || call->unref == unref)
+    if (!watcher_may_stop(call))
         return;
 
-    call->unref = unref;
-    if (counter)
-        *counter += unref ? (size_t)-1 : 1;
+    size_t change = (size_t)weight - call->weight;
+    call->weight = weight;
+    if (count)
+        *count += change;
 }

@@ -22,7 +22,7 @@ static void store_state(struct gyre_async *async, unsigned state)
     __atomic_store_n(&async->sent, state, __ATOMIC_SEQ_CST);
 }
 
-void async_fire(struct gyre_call *call, void *arg)
+static void async_fire(struct gyre_call *call, void *arg)
 {
     struct gyre_async *async = container_of(call, struct gyre_async, call);
 
@@ -57,8 +57,7 @@ int gyre_async_start(struct gyre_async *async)
 
     struct gyre_loop *l = async->call.loop;
     list_append(&l->asyncs, &async->sibling);
-    l->live += !async->call.unref;
-    l->live_asyncs += !async->call.unref;
+    l->live_asyncs += async->call.weight;
     store_state(async, ASYNC_ARMED);
     return 0;
 }
@@ -98,10 +97,9 @@ static void detach_async(struct gyre_loop *l, struct gyre_async *async)
 {
     disarm(l, async);
     if (async->call.state == CALL_QUEUED)
-        queue_remove(l, &async->call);
+        queue_remove(&async->call);
     list_remove(&async->sibling);
-    l->live -= !async->call.unref;
-    l->live_asyncs -= !async->call.unref;
+    l->live_asyncs -= async->call.weight;
 }
 
 bool gyre_async_stop(struct gyre_async *async)
@@ -119,34 +117,20 @@ bool gyre_async_is_started(const struct gyre_async *async)
            watcher_may_stop(&async->call);
 }
 
-static void set_unref_of_async(struct gyre_async *async, bool unref)
+static void set_weight_of_async(struct gyre_async *async, uint8_t weight)
 {
-    if (!async)
-        return;
-
-    bool is_started = gyre_async_is_started(async);
-    bool was_unref = async->call.unref;
-    struct gyre_loop *l = async->call.loop;
-
-    watcher_set_unref(&async->call, unref, is_started ? &l->live : NULL);
-    if (is_started && was_unref != async->call.unref)
-        l->live_asyncs += unref ? (size_t)-1 : 1;
+    if (async && watcher_is_initialised(&async->call))
+        watcher_set_weight(&async->call, weight, load_state(async) != ASYNC_STOPPED ? &async->call.loop->live_asyncs : NULL);
 }
 
 void gyre_async_ref(struct gyre_async *async)
 {
-    set_unref_of_async(async, false);
+    set_weight_of_async(async, 1);
 }
 
 void gyre_async_unref(struct gyre_async *async)
 {
-    set_unref_of_async(async, true);
-}
-
-void async_retire(struct gyre_call *call)
-{
-    if (call->fn == async_fire)
-        store_state(container_of(call, struct gyre_async, call), ASYNC_ARMED);
+    set_weight_of_async(async, 0);
 }
 
 void async_close(struct gyre_loop *l)

@@ -13,18 +13,24 @@ int gyre_call_init(struct gyre_call *call, struct gyre_loop *loop, gyre_call_fn 
     return watcher_init(call, loop, call->state != CALL_IDLE, fn, arg);
 }
 
-int gyre_call_start(struct gyre_call *call)
+static COLD int start_or_refuse(struct gyre_call *call)
 {
-    if (unlikely(!call))
-        return -EINVAL;
+    int err = call ? watcher_enter(call) : -EINVAL;
 
-    int err = watcher_enter(call);
-    if (unlikely(err < 0))
+    if (err < 0)
         return err;
     if (call->state != CALL_IDLE)
         return -EALREADY;
+    queue_append(call->loop, call);
+    return 0;
+}
 
-    queue_append(call->loop, call, !call->unref);
+int gyre_call_start(struct gyre_call *call)
+{
+    if (unlikely(!call || !watcher_is_mine(call) || call->state != CALL_IDLE))
+        return start_or_refuse(call);
+
+    queue_append(call->loop, call);
     return 0;
 }
 
@@ -33,7 +39,7 @@ bool gyre_call_stop(struct gyre_call *call)
     if (!call || !watcher_is_queued_or_placed(call))
         return false;
 
-    queue_remove(call->loop, call);
+    queue_remove(call);
     return true;
 }
 
@@ -42,23 +48,14 @@ bool gyre_call_is_started(const struct gyre_call *call)
     return call && watcher_is_queued_or_placed(call);
 }
 
-static void set_unref_of_call(struct gyre_call *call, bool unref)
-{
-    if (!call)
-        return;
-
-    bool is_started = gyre_call_is_started(call);
-    watcher_set_unref(call, unref, is_started ? &call->loop->live : NULL);
-    if (is_started)
-        call->counted = !call->unref;
-}
-
 void gyre_call_ref(struct gyre_call *call)
 {
-    set_unref_of_call(call, false);
+    if (call && watcher_is_initialised(call))
+        watcher_set_weight(call, 1, NULL);
 }
 
 void gyre_call_unref(struct gyre_call *call)
 {
-    set_unref_of_call(call, true);
+    if (call && watcher_is_initialised(call))
+        watcher_set_weight(call, 0, NULL);
 }

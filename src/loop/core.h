@@ -1,10 +1,10 @@
 /* The loop itself, and what the files of this room know of each other.
  *
- * Invariants: `ready` holds what is queued for the next tick, `batch` the rest of what this tick runs;
- * a call is in one of them exactly if its state is CALL_QUEUED. `live` is the number of queued calls
- * that are counted plus the started io, signal and async watchers that are not unref'ed;
- * `live_timers` the placed timers that are not unref'ed. The loop is alive while one of them is not 0
- * or the inbox has mail.
+ * Invariants: `ready` holds what is queued for the next tick, `batch` the rest of what this tick runs,
+ * and the two change places with every tick; a call is in one of them exactly if its state is
+ * CALL_QUEUED. The loop is alive while one of its counts is not 0, a call of weight 1 is queued, or the
+ * inbox has mail. The counts are sums of weights; queued calls are not counted, which would cost more
+ * than to look for one when all counts are 0.
  *
  * `owner` is the token of the thread that may use the loop without further questions, THREAD_NONE if
  * there are any (closed, or resting in a foreign loop): then loop_refusal answers them.
@@ -31,13 +31,15 @@ struct soon_call;
 struct soon_timer;
 
 struct gyre_loop {
-    /* What the hot paths touch: one cache line. */
+    /* What the hot paths touch. */
     uint64_t owner;
     uint64_t thread; /* the token of the loop's thread; THREAD_NONE once closed */
-    struct gyre_link ready;
-    struct gyre_link batch;
-    size_t live;
-    size_t live_timers;
+    struct gyre_link *ready;
+    struct gyre_link *batch;
+    struct gyre_link queue[2];
+    size_t live;        /* started io and signal watchers */
+    size_t live_timers; /* timers in the wheel */
+    size_t live_asyncs; /* started asyncs */
 
     uint64_t now;
     uint32_t ran;   /* callbacks since the kernel was last asked */
@@ -50,7 +52,6 @@ struct gyre_loop {
     bool is_virtual; /* a test loop: time is virtual_now */
     bool autojump;
     uint64_t virtual_now;
-    size_t live_asyncs; /* started asyncs that are not unref'ed; part of `live` */
 
     struct soon_call *free_calls; /* nodes of gyre_call_soon that wait for their next use */
     struct soon_timer *free_timers;
@@ -100,6 +101,13 @@ static inline int loop_enter(struct gyre_loop *l)
     return loop_is_mine(l) ? 0 : loop_refusal(l);
 }
 
+/* Whether nothing stands in the way of starting this watcher. */
+static inline bool watcher_is_mine(const struct gyre_call *call)
+{
+    return likely(watcher_is_initialised(call)) && loop_is_mine(call->loop);
+}
+
+/* The same at length: 0, or why not. */
 static inline int watcher_enter(const struct gyre_call *call)
 {
     if (unlikely(!watcher_is_initialised(call)))
@@ -117,31 +125,28 @@ static inline bool watcher_may_stop(const struct gyre_call *call)
     return loop_is_on_thread(call->loop);
 }
 
-/* Whether it is a watcher in some list, and the calling thread may stop it. */
+/* Whether it is a watcher in some list, and the calling thread may stop it. The loop of one that is in
+ * none may be gone, so that is looked at last. */
 static inline bool watcher_is_queued_or_placed(const struct gyre_call *call)
 {
-    return watcher_is_initialised(call) && watcher_may_stop(call) && call->state != CALL_IDLE;
+    return watcher_is_initialised(call) && call->state != CALL_IDLE && watcher_may_stop(call);
 }
 
-/* ref (unref false) or unref (true); `counter` is where the watcher is counted, NULL if nowhere. */
-void watcher_set_unref(struct gyre_call *call, bool unref, size_t *counter);
+/* ref (weight 1) or unref (0) an initialised watcher. `count` is where it is counted, or NULL. */
+void watcher_set_weight(struct gyre_call *call, uint8_t weight, size_t *count);
 
 /* ---- the queue: call.c */
 
-static inline void queue_append(struct gyre_loop *l, struct gyre_call *call, bool counted)
+static inline void queue_append(struct gyre_loop *l, struct gyre_call *call)
 {
-    list_append(&l->ready, &call->link);
+    list_append(l->ready, &call->link);
     call->state = CALL_QUEUED;
-    call->counted = counted;
-    l->live += counted;
 }
 
-static inline void queue_remove(struct gyre_loop *l, struct gyre_call *call)
+static inline void queue_remove(struct gyre_call *call)
 {
     list_remove(&call->link);
     call->state = CALL_IDLE;
-    l->live -= call->counted;
-    call->counted = 0;
 }
 
 /* ---- time: testclock.c */
@@ -185,9 +190,6 @@ bool loop_has_work(const struct gyre_loop *l);
 void timer_collect(struct gyre_loop *l);
 void timer_close(struct gyre_loop *l);
 
-/* Free a due timer of gyre_call_later that left the queue without being called; leaves others alone. */
-void timer_retire(struct gyre_loop *l, struct gyre_call *call);
-
 /* What the kernel is told about descriptors: interest.c */
 uint64_t interest_key(const struct fd_slot *slot, int fd);
 int interest_add(struct gyre_loop *l, struct fd_slot *slot, int fd, unsigned events);
@@ -222,19 +224,16 @@ void signal_adopt_port(struct gyre_loop *l);
 /* Append the posts and asyncs in the inbox: post.c */
 void mail_collect(struct gyre_loop *l);
 
+/* What the queue calls for a post and for a timer, and thus how to tell one: post.c, timer.c */
 gyre_call_fn post_fire;
-gyre_call_fn async_fire;
-
-/* Let an async that left the queue without being called be sent again; leaves others alone. */
-void async_retire(struct gyre_call *call);
+gyre_call_fn timer_fire;
 
 void async_close(struct gyre_loop *l);
 void async_reset(struct gyre_loop *l);
 
-/* Free the loop's own node of gyre_call_soon or gyre_call_later that has left the queue or the
- * wheel; leaves others alone: soon.c */
-void soon_retire_call(struct gyre_loop *l, struct gyre_call *call);
-void soon_retire_timer(struct gyre_loop *l, struct gyre_timer *timer);
+/* Free a node of gyre_call_soon or gyre_call_later that left the queue or the wheel without being
+ * called; leaves others alone: soon.c */
+void soon_retire(struct gyre_loop *l, struct gyre_call *call);
 void soon_close(struct gyre_loop *l);
 
 /* Between two runs of a loop whose gyre_loop_fd is in use, make that descriptor readable when there

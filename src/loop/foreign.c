@@ -44,7 +44,7 @@ void foreign_rest(struct gyre_loop *l)
     bool has_mail = !inbox_sleep(&l->inbox);
     bool has_signal = inbox_attention(&l->inbox) & ATTENTION_SIGNAL;
 
-    if (!set_alarm(l) || has_mail || has_signal || !list_is_empty(&l->ready))
+    if (!set_alarm(l) || has_mail || has_signal || !list_is_empty(l->ready))
         poke(l);
     loop_set_owner(l, THREAD_NONE);
 }

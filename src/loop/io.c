@@ -44,7 +44,7 @@ static void keep_ready(struct gyre_io *io, unsigned kept)
 {
     io->ready = (uint8_t)(io->ready & kept);
     if (io->ready == 0 && io->call.state == CALL_QUEUED)
-        queue_remove(io->call.loop, &io->call);
+        queue_remove(&io->call);
 }
 
 /* Those that read come before those that only write, else the later start comes last. */
@@ -90,7 +90,7 @@ static int add_watcher(struct gyre_io *io, int fd, unsigned events)
     io->fd = fd;
     io->wanted = (uint8_t)events;
     link_sibling(slot, io);
-    l->live += !io->call.unref;
+    l->live += io->call.weight;
     return 0;
 }
 
@@ -139,13 +139,13 @@ static void detach(struct gyre_loop *l, struct gyre_io *io)
 {
     list_remove(&io->sibling);
     io->wanted = 0;
-    l->live -= !io->call.unref;
+    l->live -= io->call.weight;
 }
 
 bool gyre_io_stop(struct gyre_io *io)
 {
-    if (!io || !watcher_is_initialised(&io->call) || !watcher_may_stop(&io->call) ||
-        !is_started_or_queued(io))
+    if (!io || !watcher_is_initialised(&io->call) || !is_started_or_queued(io) ||
+        !watcher_may_stop(&io->call))
         return false;
 
     struct gyre_loop *l = io->call.loop;
@@ -159,7 +159,7 @@ bool gyre_io_stop(struct gyre_io *io)
 
 bool gyre_io_is_started(const struct gyre_io *io)
 {
-    return io && watcher_is_initialised(&io->call) && watcher_may_stop(&io->call) && io->wanted;
+    return io && watcher_is_initialised(&io->call) && io->wanted && watcher_may_stop(&io->call);
 }
 
 int gyre_io_fd(const struct gyre_io *io)
@@ -172,16 +172,20 @@ unsigned gyre_io_events(const struct gyre_io *io)
     return gyre_io_is_started(io) ? io->wanted : 0;
 }
 
+static void set_weight_of_io(struct gyre_io *io, uint8_t weight)
+{
+    if (io && watcher_is_initialised(&io->call))
+        watcher_set_weight(&io->call, weight, io->wanted ? &io->call.loop->live : NULL);
+}
+
 void gyre_io_ref(struct gyre_io *io)
 {
-    if (io)
-        watcher_set_unref(&io->call, false, gyre_io_is_started(io) ? &io->call.loop->live : NULL);
+    set_weight_of_io(io, 1);
 }
 
 void gyre_io_unref(struct gyre_io *io)
 {
-    if (io)
-        watcher_set_unref(&io->call, true, gyre_io_is_started(io) ? &io->call.loop->live : NULL);
+    set_weight_of_io(io, 0);
 }
 
 /* ---- what the kernel reports */
@@ -190,7 +194,7 @@ static inline void add_ready(struct gyre_loop *l, struct gyre_io *io, unsigned e
 {
     io->ready = (uint8_t)(io->ready | events);
     if (io->call.state == CALL_IDLE)
-        queue_append(l, &io->call, false);
+        queue_append(l, &io->call);
 }
 
 void io_deliver(struct gyre_loop *l, const struct poller_event *event)
@@ -228,7 +232,7 @@ void io_gone(struct gyre_loop *l, struct fd_slot *slot, int fd)
         detach(l, io);
         keep_ready(io, 0);
         io->ready = GYRE_GONE;
-        queue_append(l, &io->call, !io->call.unref);
+        queue_append(l, &io->call);
     }
     interest_update(l, slot, fd);
 }

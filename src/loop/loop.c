@@ -44,8 +44,10 @@ static void init_members(struct gyre_loop *l, const struct gyre_loop_options *op
     l->allocator = opt->allocator ? *opt->allocator : memory_default;
     l->poller.allocator = &l->allocator;
     l->timer_slack = opt->timer_slack;
-    list_init(&l->ready);
-    list_init(&l->batch);
+    list_init(&l->queue[0]);
+    list_init(&l->queue[1]);
+    l->ready = &l->queue[0];
+    l->batch = &l->queue[1];
     list_init(&l->signals);
     list_init(&l->asyncs);
     fd_table_init(&l->fds);
@@ -53,12 +55,14 @@ static void init_members(struct gyre_loop *l, const struct gyre_loop_options *op
     signal_init_port(l);
 }
 
-static int reserve_descriptors(struct gyre_loop *l, unsigned capacity)
+static int reserve_descriptors(struct gyre_loop *l, int capacity)
 {
     int err = 0;
 
-    for (unsigned fd = 0; fd < capacity && err == 0; fd += FD_PAGE_SLOTS)
-        err = fd_table_reserve(&l->fds, &l->allocator, (int)fd);
+    for (int left = capacity; left > 0 && err == 0; left -= FD_PAGE_SLOTS)
+        err = fd_table_reserve(&l->fds, &l->allocator, left - 1);
+    if (err == 0 && capacity > 0 && l->poller.ops->reserve)
+        err = l->poller.ops->reserve(&l->poller, capacity);
     return err;
 }
 
@@ -86,11 +90,15 @@ static int open_loop(struct gyre_loop *l, const struct gyre_loop_options *opt,
 {
     init_members(l, opt);
 
-    int err = reserve_descriptors(l, opt->fd_capacity);
-    if (err == 0)
-        err = open_kernel_side(l, ops);
+    int err = open_kernel_side(l, ops);
     if (err < 0)
-        fd_table_fini(&l->fds, &l->allocator);
+        return err;
+    err = reserve_descriptors(l, (int)opt->fd_capacity);
+    if (err == 0)
+        return 0;
+    fd_table_fini(&l->fds, &l->allocator);
+    ops->close(&l->poller);
+    wake_close(&l->inbox.wake);
     return err;
 }
 
@@ -153,22 +161,20 @@ int gyre_loop_adopt(struct gyre_loop *loop)
 /* Take every queued call out of the queue; posts, which have to be dropped, into `posts`. */
 static void empty_queue(struct gyre_loop *l, struct gyre_link *posts)
 {
-    while (!list_is_empty(&l->ready)) {
-        struct gyre_call *call = container_of(l->ready.next, struct gyre_call, link);
+    while (!list_is_empty(l->ready)) {
+        struct gyre_call *call = container_of(l->ready->next, struct gyre_call, link);
 
         if (call->fn == post_fire) {
             list_remove(&call->link);
             list_append(posts, &call->link);
             continue;
         }
-        queue_remove(l, call);
-        soon_retire_call(l, call);
-        timer_retire(l, call);
-        async_retire(call);
+        queue_remove(call);
+        soon_retire(l, call);
     }
 }
 
-static void drop_posts(struct gyre_loop *l, struct gyre_link *posts)
+static void drop_posts(struct gyre_link *posts)
 {
     while (!list_is_empty(posts)) {
         struct gyre_call *call = container_of(posts->next, struct gyre_call, link);
@@ -176,7 +182,7 @@ static void drop_posts(struct gyre_loop *l, struct gyre_link *posts)
         gyre_drop_fn *drop = post->drop;
         void *arg = call->arg;
 
-        queue_remove(l, call);
+        queue_remove(call);
         __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
         if (drop)
             drop(arg);
@@ -185,13 +191,12 @@ static void drop_posts(struct gyre_loop *l, struct gyre_link *posts)
 
 static void close_sources(struct gyre_loop *l, struct gyre_link *posts)
 {
+    async_close(l);
     mail_collect(l);
     empty_queue(l, posts);
     timer_close(l);
     io_close(l);
     signal_close(l);
-    async_close(l); /* may collect mail */
-    empty_queue(l, posts);
 }
 
 int gyre_loop_close(struct gyre_loop *loop)
@@ -219,10 +224,10 @@ int gyre_loop_close(struct gyre_loop *loop)
     struct gyre_link *next;
     for (struct gyre_link *link = inbox_close(&loop->inbox); link; link = next) {
         next = link->next;
-        queue_append(loop, container_of(link, struct gyre_call, link), true);
+        queue_append(loop, container_of(link, struct gyre_call, link));
     }
     empty_queue(loop, &posts);
-    drop_posts(loop, &posts);
+    drop_posts(&posts);
 
     loop->poller.ops->close(&loop->poller);
     soon_close(loop);

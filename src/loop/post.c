@@ -28,7 +28,13 @@ int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre_post_fn 
         return -EBUSY;
 
     *post = (struct gyre_post){
-        .call = { .loop = loop, .tag = watcher_tag(&post->call), .fn = post_fire, .arg = arg },
+        .call = {
+            .fn = post_fire,
+            .arg = arg,
+            .loop = loop,
+            .tag = watcher_tag(&post->call),
+            .weight = 1,
+        },
         .fn = fn,
         .drop = drop,
     };
@@ -65,7 +71,7 @@ bool gyre_post_stop(struct gyre_post *post)
         mail_collect(l);
     if (post->call.state != CALL_QUEUED)
         return false;
-    queue_remove(l, &post->call);
+    queue_remove(&post->call);
     __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
     return true;
 }
@@ -76,10 +82,7 @@ void mail_collect(struct gyre_loop *l)
 
     foreign_disturb(l);
     for (struct gyre_link *link = inbox_take(&l->inbox); link; link = next) {
-        struct gyre_call *call = container_of(link, struct gyre_call, link);
-
         next = link->next;
-        /* A started async is counted as such. */
-        queue_append(l, call, call->fn == post_fire);
+        queue_append(l, container_of(link, struct gyre_call, link));
     }
 }

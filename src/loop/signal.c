@@ -73,7 +73,7 @@ int gyre_signal_start(struct gyre_signal *sig, int signo)
         return err;
     sig->signo = signo;
     list_append(&l->signals, &sig->sibling);
-    l->live += !sig->call.unref;
+    l->live += sig->call.weight;
     return 0;
 }
 
@@ -84,11 +84,11 @@ static void detach_signal(struct gyre_loop *l, struct gyre_signal *sig)
     bool owed = sig->count > 0;
 
     if (sig->call.state == CALL_QUEUED)
-        queue_remove(l, &sig->call);
+        queue_remove(&sig->call);
     list_remove(&sig->sibling);
     sig->signo = 0;
     sig->count = 0;
-    l->live -= !sig->call.unref;
+    l->live -= sig->call.weight;
     if (!loop_watches(l, signo))
         signal_table_remove(&l->port, signo, owed);
 }
@@ -104,21 +104,23 @@ bool gyre_signal_stop(struct gyre_signal *sig)
 
 bool gyre_signal_is_started(const struct gyre_signal *sig)
 {
-    return sig && watcher_is_initialised(&sig->call) && watcher_may_stop(&sig->call) && sig->signo;
+    return sig && watcher_is_initialised(&sig->call) && sig->signo && watcher_may_stop(&sig->call);
+}
+
+static void set_weight_of_signal(struct gyre_signal *sig, uint8_t weight)
+{
+    if (sig && watcher_is_initialised(&sig->call))
+        watcher_set_weight(&sig->call, weight, sig->signo ? &sig->call.loop->live : NULL);
 }
 
 void gyre_signal_ref(struct gyre_signal *sig)
 {
-    if (sig)
-        watcher_set_unref(&sig->call, false,
-                          gyre_signal_is_started(sig) ? &sig->call.loop->live : NULL);
+    set_weight_of_signal(sig, 1);
 }
 
 void gyre_signal_unref(struct gyre_signal *sig)
 {
-    if (sig)
-        watcher_set_unref(&sig->call, true,
-                          gyre_signal_is_started(sig) ? &sig->call.loop->live : NULL);
+    set_weight_of_signal(sig, 0);
 }
 
 void signal_collect(struct gyre_loop *l)
@@ -136,7 +138,7 @@ void signal_collect(struct gyre_loop *l)
             continue;
         sig->count = count > UINT32_MAX - sig->count ? UINT32_MAX : sig->count + count;
         if (sig->call.state == CALL_IDLE)
-            queue_append(l, &sig->call, false);
+            queue_append(l, &sig->call);
     }
 }
 

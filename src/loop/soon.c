@@ -70,11 +70,12 @@ int gyre_call_soon(struct gyre_loop *loop, gyre_fn *fn, void *arg)
     soon->call = (struct gyre_call){
         .loop = loop,
         .tag = watcher_tag(&soon->call),
+        .weight = 1,
         .fn = soon_fire,
         .arg = arg,
     };
     soon->fn = fn;
-    queue_append(loop, &soon->call, true);
+    queue_append(loop, &soon->call);
     return 0;
 }
 
@@ -172,16 +173,16 @@ int gyre_call_soon_threadsafe(struct gyre_loop *loop, gyre_fn *fn, gyre_drop_fn 
     return err;
 }
 
-void soon_retire_call(struct gyre_loop *l, struct gyre_call *call)
+void soon_retire(struct gyre_loop *l, struct gyre_call *call)
 {
-    if (call->fn == soon_fire)
+    if (call->fn == soon_fire) {
         free_call(l, container_of(call, struct soon_call, call));
-}
+    } else if (call->fn == timer_fire) {
+        struct gyre_timer *timer = container_of(call, struct gyre_timer, call);
 
-void soon_retire_timer(struct gyre_loop *l, struct gyre_timer *timer)
-{
-    if (timer->fn == later_fire)
-        free_timer(l, container_of(timer, struct soon_timer, timer));
+        if (timer->fn == later_fire)
+            free_timer(l, container_of(timer, struct soon_timer, timer));
+    }
 }
 
 void soon_close(struct gyre_loop *l)

@@ -55,7 +55,7 @@ static int settle(struct gyre_loop *l, int *count)
         if (ran < 0)
             return ran;
         *count += ran;
-        if (ran == 0 && list_is_empty(&l->ready))
+        if (ran == 0 && list_is_empty(l->ready))
             return 0;
         if (inbox_attention(&l->inbox) & ATTENTION_STOP)
             return 0;

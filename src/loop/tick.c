@@ -28,6 +28,7 @@ int loop_begin_run(struct gyre_loop *l)
         return -EBUSY;
 
     thread_running = l;
+    thread_budget = &l->ran;
     l->is_running = true;
     loop_set_owner(l, thread_token);
     return 0;
@@ -36,14 +37,26 @@ int loop_begin_run(struct gyre_loop *l)
 void loop_end_run(struct gyre_loop *l)
 {
     thread_running = NULL;
+    thread_budget = NULL;
     l->is_running = false;
     if (l->is_foreign && l->forks == thread_forks)
         foreign_rest(l);
 }
 
+/* How many calls in a queue keep the loop alive, counting at most `limit`. */
+static size_t weigh(const struct gyre_link *queue, size_t limit)
+{
+    size_t weight = 0;
+
+    for (const struct gyre_link *link = queue->next; link != queue && weight < limit; link = link->next)
+        weight += container_of(link, struct gyre_call, link)->weight;
+    return weight;
+}
+
 bool loop_has_work(const struct gyre_loop *l)
 {
-    return l->live + l->live_timers > 0 || inbox_has_mail(&l->inbox);
+    return l->live + l->live_timers + l->live_asyncs > 0 || weigh(l->ready, 1) > 0 ||
+           weigh(l->batch, 1) > 0 || inbox_has_mail(&l->inbox);
 }
 
 static bool stop_is_pending(const struct gyre_loop *l)
@@ -62,7 +75,7 @@ static bool take_stop(struct gyre_loop *l)
 /* How long the kernel may keep us, given that the caller would wait at most `max_wait`. */
 static uint64_t wait_budget(struct gyre_loop *l, uint64_t max_wait)
 {
-    if (max_wait == 0 || !list_is_empty(&l->ready) || inbox_attention(&l->inbox))
+    if (max_wait == 0 || !list_is_empty(l->ready) || inbox_attention(&l->inbox))
         return 0;
     if (l->is_virtual)
         return max_wait;
@@ -79,7 +92,7 @@ static uint64_t wait_budget(struct gyre_loop *l, uint64_t max_wait)
 /* The last look before a wait: from here on a post or a signal ends it. */
 static bool may_sleep(struct gyre_loop *l)
 {
-    return list_is_empty(&l->ready) && inbox_sleep(&l->inbox) && inbox_attention(&l->inbox) == 0;
+    return list_is_empty(l->ready) && inbox_sleep(&l->inbox) && inbox_attention(&l->inbox) == 0;
 }
 
 /* An error that a producer met when it tried to wake us; told once. */
@@ -130,39 +143,49 @@ static int collect(struct gyre_loop *l, uint64_t max_wait)
     return err;
 }
 
-static void call_one(struct gyre_loop *l)
+static inline void call_first(struct gyre_link *batch)
 {
-    struct gyre_call *call = container_of(list_pop(&l->batch), struct gyre_call, link);
+    struct gyre_call *call = container_of(list_pop(batch), struct gyre_call, link);
 
     call->state = CALL_IDLE;
-    l->live -= call->counted;
-    call->counted = 0;
     call->fn(call, call->arg);
 }
 
-/* An error ended the batch: what is left of it comes first in the next. */
-static int abandon_batch(struct gyre_loop *l, int err)
+static struct gyre_link *exchange_queues(struct gyre_loop *l)
 {
-    list_splice(&l->batch, &l->ready);
-    list_splice(&l->ready, &l->batch);
+    struct gyre_link *batch = l->ready;
+
+    l->ready = l->batch;
+    l->batch = batch;
+    return batch;
+}
+
+/* The budget of a batch is spent: look at the kernel, and whether this is still the same process. On
+ * an error what is left of the batch comes first in the next. */
+static int look_up(struct gyre_loop *l)
+{
+    int err = l->forks != thread_forks ? -EOWNERDEAD : collect(l, 0);
+
+    if (err < 0) {
+        list_splice(l->batch, l->ready);
+        (void)exchange_queues(l);
+    }
     return err;
 }
 
 /* Run exactly what is queued now. Returns how many ran, or the error that ended it. */
 static int run_batch(struct gyre_loop *l)
 {
+    struct gyre_link *batch = exchange_queues(l);
     int count = 0;
 
-    list_splice(&l->batch, &l->ready);
-    while (!list_is_empty(&l->batch)) {
-        call_one(l);
+    while (!list_is_empty(batch)) {
+        call_first(batch);
         count++;
-        if (unlikely(l->forks != thread_forks))
-            return abandon_batch(l, -EOWNERDEAD);
         if (unlikely(++l->ran >= BATCH_BUDGET)) {
-            int err = collect(l, 0);
+            int err = look_up(l);
             if (err < 0)
-                return abandon_batch(l, err);
+                return err;
         }
     }
     return count;
@@ -173,14 +196,14 @@ static int collect_virtual(struct gyre_loop *l, uint64_t max_wait)
 {
     int err = collect(l, 0);
 
-    if (err < 0 || max_wait == 0 || !list_is_empty(&l->ready) || inbox_attention(&l->inbox))
+    if (err < 0 || max_wait == 0 || !list_is_empty(l->ready) || inbox_attention(&l->inbox))
         return err;
     if (testclock_jump(l, max_wait)) {
         timer_collect(l);
         return 0;
     }
     /* Nothing in the world can wake it but its clock, which nobody will advance. */
-    if (l->live == 0 && max_wait == GYRE_NEVER)
+    if (l->live + l->live_asyncs == 0 && max_wait == GYRE_NEVER)
         return -EDEADLK;
     return collect(l, max_wait);
 }
@@ -192,13 +215,11 @@ static int tick(struct gyre_loop *l, uint64_t max_wait)
     return unlikely(err < 0) ? err : run_batch(l);
 }
 
-/* The same, but the kernel is not asked while there is enough to do. */
-static int busy_tick(struct gyre_loop *l)
+/* Whether the queue may run on without a look at the kernel. */
+static inline bool may_skip_collect(const struct gyre_loop *l)
 {
-    if (!list_is_empty(&l->ready) && l->ran < CHAIN_BUDGET && inbox_attention(&l->inbox) == 0 &&
-        !inbox_has_mail(&l->inbox))
-        return run_batch(l);
-    return tick(l, GYRE_NEVER);
+    return !list_is_empty(l->ready) && l->ran < CHAIN_BUDGET && inbox_attention(&l->inbox) == 0 &&
+           !inbox_has_mail(&l->inbox);
 }
 
 int loop_tick_now(struct gyre_loop *l)
@@ -214,10 +235,10 @@ static int run(struct gyre_loop *l, gyre_while_fn *pending, void *arg)
         if (!loop_has_work(l) && !stop_is_pending(l))
             return pending ? -EDEADLK : GYRE_RUN_DONE;
 
-        int err = busy_tick(l);
+        int err = may_skip_collect(l) ? run_batch(l) : tick(l, GYRE_NEVER);
         if (unlikely(err < 0))
             return err;
-        if (take_stop(l))
+        if (unlikely(take_stop(l)))
             return GYRE_RUN_STOPPED;
     }
 }
@@ -280,7 +301,8 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
     loop_end_run(loop);
     if (err < 0)
         return err;
-    size_t left = loop->live + loop->live_timers + inbox_has_mail(&loop->inbox);
+    size_t left = loop->live + loop->live_timers + loop->live_asyncs + weigh(loop->ready, INT32_MAX) +
+                  inbox_has_mail(&loop->inbox);
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

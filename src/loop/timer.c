@@ -1,7 +1,6 @@
 /* Timers.
  *
- * Invariant: a started timer is in the wheel, counted in live_timers, or in the queue, counted in
- * live; `counted` tells whether it is counted at all.
+ * Invariant: a started timer is in the wheel, counted in live_timers, or in the queue.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -15,16 +14,15 @@ static void rearm_periodic(struct gyre_timer *timer)
 
     timer->missed = missed > UINT32_MAX ? UINT32_MAX : (uint32_t)missed;
     timer->deadline = time_add(timer->deadline + missed * timer->interval, timer->interval);
-    timer->call.counted = !timer->call.unref;
-    l->live_timers += timer->call.counted;
+    l->live_timers += timer->call.weight;
     wheel_insert(&l->wheel, timer);
 }
 
-static void timer_fire(struct gyre_call *call, void *arg)
+void timer_fire(struct gyre_call *call, void *arg)
 {
     struct gyre_timer *timer = container_of(call, struct gyre_timer, call);
 
-    if (timer->interval)
+    if (call->repeats)
         rearm_periodic(timer);
     timer->fn(timer, arg);
 }
@@ -38,51 +36,53 @@ int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, gyre_timer
     if (err < 0)
         return err;
     timer->fn = fn;
-    timer->interval = 0;
     timer->missed = 0;
     return 0;
 }
 
-static void arm(struct gyre_timer *timer, uint64_t deadline, uint64_t interval)
+static inline void arm(struct gyre_timer *timer, uint64_t deadline)
 {
     struct gyre_loop *l = timer->call.loop;
 
-    timer->interval = interval;
+    timer->call.repeats = 0;
     if (timer->call.state >= TIMER_FAR) {
         wheel_move(&l->wheel, timer, deadline);
         return;
     }
 
-    if (timer->call.state == CALL_QUEUED)
-        queue_remove(l, &timer->call);
-    timer->call.counted = !timer->call.unref;
-    l->live_timers += timer->call.counted;
+    if (unlikely(timer->call.state == CALL_QUEUED))
+        queue_remove(&timer->call);
+    l->live_timers += timer->call.weight;
     timer->deadline = deadline;
     wheel_insert(&l->wheel, timer);
 }
 
-int gyre_timer_start(struct gyre_timer *timer, uint64_t delay)
+static COLD int arm_or_refuse(struct gyre_timer *timer, uint64_t deadline)
 {
-    if (unlikely(!timer))
-        return -EINVAL;
+    int err = timer ? watcher_enter(&timer->call) : -EINVAL;
 
-    int err = watcher_enter(&timer->call);
-    if (unlikely(err < 0))
+    if (err < 0)
         return err;
-    arm(timer, time_add(loop_clock(timer->call.loop), delay), 0);
+    arm(timer, deadline);
     return 0;
 }
 
 int gyre_timer_start_at(struct gyre_timer *timer, uint64_t deadline)
 {
-    if (unlikely(!timer))
-        return -EINVAL;
+    if (unlikely(!timer || !watcher_is_mine(&timer->call)))
+        return arm_or_refuse(timer, deadline);
 
-    int err = watcher_enter(&timer->call);
-    if (unlikely(err < 0))
-        return err;
-    arm(timer, deadline, 0);
+    arm(timer, deadline);
     return 0;
+}
+
+int gyre_timer_start(struct gyre_timer *timer, uint64_t delay)
+{
+    if (!timer)
+        return -EINVAL;
+    if (!watcher_is_initialised(&timer->call))
+        return GYRE_EUNINIT;
+    return gyre_timer_start_at(timer, time_add(loop_clock(timer->call.loop), delay));
 }
 
 int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)
@@ -90,11 +90,12 @@ int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)
     if (!timer || interval == 0)
         return -EINVAL;
 
-    int err = watcher_enter(&timer->call);
+    int err = gyre_timer_start(timer, interval);
     if (err < 0)
         return err;
+    timer->call.repeats = 1;
+    timer->interval = interval;
     timer->missed = 0;
-    arm(timer, time_add(loop_clock(timer->call.loop), interval), interval);
     return 0;
 }
 
@@ -105,12 +106,12 @@ bool gyre_timer_stop(struct gyre_timer *timer)
 
     struct gyre_loop *l = timer->call.loop;
     if (timer->call.state == CALL_QUEUED) {
-        queue_remove(l, &timer->call);
+        queue_remove(&timer->call);
         return true;
     }
     wheel_remove(&l->wheel, timer);
     timer->call.state = CALL_IDLE;
-    l->live_timers -= timer->call.counted;
+    l->live_timers -= timer->call.weight;
     return true;
 }
 
@@ -129,29 +130,20 @@ uint32_t gyre_timer_missed(const struct gyre_timer *timer)
     return timer && watcher_is_initialised(&timer->call) ? timer->missed : 0;
 }
 
-static void set_unref_of_timer(struct gyre_timer *timer, bool unref)
+static void set_weight_of_timer(struct gyre_timer *timer, uint8_t weight)
 {
-    if (!timer)
-        return;
-    if (!gyre_timer_is_started(timer)) {
-        watcher_set_unref(&timer->call, unref, NULL);
-        return;
-    }
-
-    struct gyre_loop *l = timer->call.loop;
-    watcher_set_unref(&timer->call, unref,
-                      timer->call.state == CALL_QUEUED ? &l->live : &l->live_timers);
-    timer->call.counted = !timer->call.unref;
+    if (timer && watcher_is_initialised(&timer->call))
+        watcher_set_weight(&timer->call, weight, timer->call.state >= TIMER_FAR ? &timer->call.loop->live_timers : NULL);
 }
 
 void gyre_timer_ref(struct gyre_timer *timer)
 {
-    set_unref_of_timer(timer, false);
+    set_weight_of_timer(timer, 1);
 }
 
 void gyre_timer_unref(struct gyre_timer *timer)
 {
-    set_unref_of_timer(timer, true);
+    set_weight_of_timer(timer, 0);
 }
 
 void timer_collect(struct gyre_loop *l)
@@ -159,15 +151,9 @@ void timer_collect(struct gyre_loop *l)
     struct gyre_timer *timer;
 
     while ((timer = wheel_pop(&l->wheel, l->now)) != NULL) {
-        l->live_timers -= timer->call.counted;
-        queue_append(l, &timer->call, timer->call.counted);
+        l->live_timers -= timer->call.weight;
+        queue_append(l, &timer->call);
     }
-}
-
-void timer_retire(struct gyre_loop *l, struct gyre_call *call)
-{
-    if (call->fn == timer_fire)
-        soon_retire_timer(l, container_of(call, struct gyre_timer, call));
 }
 
 void timer_close(struct gyre_loop *l)
@@ -176,8 +162,7 @@ void timer_close(struct gyre_loop *l)
 
     while ((timer = wheel_drain(&l->wheel)) != NULL) {
         timer->call.state = CALL_IDLE;
-        timer->call.counted = 0;
-        soon_retire_timer(l, timer);
+        soon_retire(l, &timer->call);
     }
     l->live_timers = 0;
 }

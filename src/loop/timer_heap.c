@@ -94,6 +94,85 @@ struct gyre_timer *timer_heap_remove(struct gyre_timer *root, struct gyre_timer 
     return as_root(orphans ? meld(root, orphans) : root);
 }
 
+/* ---- building: a merge sort that takes its runs as they come */
+
+/* More than enough for the runs of any list: run i of the merge holds at least 2^i of them. */
+enum { RUN_LEVELS = 48 };
+
+static struct gyre_timer *merge(struct gyre_timer *a, struct gyre_timer *b)
+{
+    struct gyre_link head;
+    struct gyre_link *tail = &head;
+
+    while (a && b) {
+        struct gyre_timer **first = timer_precedes(b, a) ? &b : &a;
+
+        tail->next = &(*first)->call.link;
+        tail = tail->next;
+        *first = timer_at(tail->next);
+    }
+    tail->next = a ? &a->call.link : b ? &b->call.link : NULL;
+    return timer_at(head.next);
+}
+
+/* Cut the longest sorted beginning off the list. */
+static struct gyre_timer *cut_run(struct gyre_timer **list)
+{
+    struct gyre_timer *run = *list;
+    struct gyre_timer *last = run;
+    struct gyre_timer *next = timer_at(last->call.link.next);
+
+    while (next && !timer_precedes(next, last)) {
+        last = next;
+        next = timer_at(last->call.link.next);
+    }
+    last->call.link.next = NULL;
+    *list = next;
+    return run;
+}
+
+/* sorted[i], for i below `levels`, is the merge of 2^i runs, or NULL. */
+static struct gyre_timer *sort(struct gyre_timer *list)
+{
+    struct gyre_timer *sorted[RUN_LEVELS];
+    unsigned levels = 0;
+    struct gyre_timer *run = cut_run(&list);
+
+    while (list) {
+        unsigned level = 0;
+
+        for (; level < levels && sorted[level]; level++) {
+            run = merge(sorted[level], run);
+            sorted[level] = NULL;
+        }
+        if (level == levels)
+            levels++;
+        sorted[level] = run;
+        run = cut_run(&list);
+    }
+    for (unsigned level = 0; level < levels; level++)
+        if (sorted[level])
+            run = merge(sorted[level], run);
+    return run;
+}
+
+/* A sorted list as a heap: each node the only child of the one before. */
+struct gyre_timer *timer_heap_build(struct gyre_timer *list)
+{
+    struct gyre_timer *root = list ? sort(list) : NULL;
+    struct gyre_link *parent = NULL;
+
+    for (struct gyre_timer *timer = root; timer; timer = timer->place.child) {
+        timer->place.child = timer_at(timer->call.link.next);
+        timer->call.link.next = NULL;
+        timer->call.link.prev = parent;
+        parent = &timer->call.link;
+    }
+    return root;
+}
+
+/* ---- checking */
+
 static bool children_are_sound(const struct gyre_timer *parent)
 {
     const struct gyre_link *before = &parent->call.link;

@@ -19,6 +19,10 @@ static inline bool timer_precedes(const struct gyre_timer *a, const struct gyre_
 struct gyre_timer *timer_heap_insert(struct gyre_timer *root, struct gyre_timer *timer);
 struct gyre_timer *timer_heap_remove(struct gyre_timer *root, struct gyre_timer *timer);
 
+/* A heap of a list of timers, linked by link.next and ended by NULL. Sorts them, so that taking out the
+ * first is cheap from then on; a list in order or nearly so costs next to nothing. */
+struct gyre_timer *timer_heap_build(struct gyre_timer *list);
+
 /* Whether the invariant holds; for tests. */
 bool timer_heap_check(const struct gyre_timer *root);
 

@@ -1,7 +1,8 @@
 /* What all watchers have in common: where one is, and how an initialised one is told from garbage.
  *
  * Invariant: tag is a function of the watcher's address exactly if init has run on it there, so a
- * watcher that was copied, moved or only zeroed is recognised; state and counted are then valid.
+ * watcher that was copied, moved or only zeroed is recognised; its state is then valid. `weight` is what
+ * it adds to the loop's counts of what keeps it alive: 1, or 0 if it is unref'ed.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_WATCHER_H
@@ -18,7 +19,7 @@ enum call_state {
 
 static inline uint32_t watcher_tag(const struct gyre_call *call)
 {
-    return (uint32_t)(uintptr_t)call ^ 0x67797265u;
+    return (uint32_t)(uintptr_t)call;
 }
 
 static inline bool watcher_is_initialised(const struct gyre_call *call)

@@ -15,21 +15,16 @@ struct bucket_place {
     unsigned index;
 };
 
-static inline uint64_t tick_of(uint64_t time)
+static struct bucket_place place_of(const struct wheel *w, uint64_t tick)
 {
-    return time >> WHEEL_TICK_BITS;
+    unsigned level = wheel_level(w, tick);
+
+    return (struct bucket_place){ .level = level, .index = wheel_index(tick, level) };
 }
 
-/* Where a tick later than the position belongs. */
-static inline struct bucket_place place_of(const struct wheel *w, uint64_t tick)
+static struct gyre_link *bucket_at(struct wheel *w, struct bucket_place at)
 {
-    unsigned bit = 63u - (unsigned)__builtin_clzll(tick ^ w->position);
-    unsigned level = bit / WHEEL_LEVEL_BITS;
-
-    return (struct bucket_place){
-        .level = level,
-        .index = (unsigned)(tick >> (level * WHEEL_LEVEL_BITS)) % WHEEL_BUCKETS,
-    };
+    return &w->bucket[at.level][at.index];
 }
 
 /* The first tick of a bucket: the position's higher groups, the bucket's own, then zeros. */
@@ -43,35 +38,16 @@ static uint64_t bucket_begin(const struct wheel *w, struct bucket_place at)
 
 void wheel_init(struct wheel *w, uint64_t now)
 {
-    *w = (struct wheel){ .position = tick_of(now), .next = GYRE_NEVER };
+    *w = (struct wheel){ .position = wheel_tick(now), .next = GYRE_NEVER };
     for (unsigned level = 0; level < WHEEL_LEVELS; level++)
         for (unsigned i = 0; i < WHEEL_BUCKETS; i++)
             list_init(&w->bucket[level][i]);
 }
 
-static inline void put(struct wheel *w, struct gyre_timer *timer)
+void wheel_put_near(struct wheel *w, struct gyre_timer *timer)
 {
-    uint64_t tick = tick_of(timer->deadline);
-
-    if (tick <= w->position) {
-        timer->call.state = TIMER_NEAR;
-        w->near = timer_heap_insert(w->near, timer);
-        return;
-    }
-
-    struct bucket_place at = place_of(w, tick);
-    timer->call.state = TIMER_FAR;
-    timer->place.due = timer->deadline;
-    w->occupied[at.level] |= (uint64_t)1 << at.index;
-    list_append(&w->bucket[at.level][at.index], &timer->call.link);
-}
-
-void wheel_insert(struct wheel *w, struct gyre_timer *timer)
-{
-    timer->seq = w->seq++;
-    if (timer->deadline < w->next)
-        w->next = timer->deadline;
-    put(w, timer);
+    timer->call.state = TIMER_NEAR;
+    w->near = timer_heap_insert(w->near, timer);
 }
 
 void wheel_remove_near(struct wheel *w, struct gyre_timer *timer)
@@ -79,21 +55,30 @@ void wheel_remove_near(struct wheel *w, struct gyre_timer *timer)
     w->near = timer_heap_remove(w->near, timer);
 }
 
-/* The earliest bucket with timers; false: all are empty. Lower levels come first, in a level the
- * lower index. */
-static bool first_bucket(struct wheel *w, struct bucket_place *at)
+/* The first bucket of a level with timers; forgets the bits of empty ones. */
+static bool first_in_level(struct wheel *w, unsigned level, struct bucket_place *at)
 {
-    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
-        while (w->occupied[level]) {
-            unsigned index = (unsigned)__builtin_ctzll(w->occupied[level]);
+    for (unsigned word = 0; word < WHEEL_WORDS; word++) {
+        uint64_t *occupied = &w->occupied[level][word];
 
-            if (!list_is_empty(&w->bucket[level][index])) {
-                *at = (struct bucket_place){ .level = level, .index = index };
+        for (; *occupied; *occupied &= *occupied - 1) {
+            *at = (struct bucket_place){
+                .level = level,
+                .index = word * 64 + (unsigned)__builtin_ctzll(*occupied),
+            };
+            if (!list_is_empty(bucket_at(w, *at)))
                 return true;
-            }
-            w->occupied[level] &= w->occupied[level] - 1;
         }
     }
+    return false;
+}
+
+/* The earliest bucket with timers; false: all are empty. Lower levels come first. */
+static bool first_bucket(struct wheel *w, struct bucket_place *at)
+{
+    for (unsigned level = 0; level < WHEEL_LEVELS; level++)
+        if (first_in_level(w, level, at))
+            return true;
     return false;
 }
 
@@ -102,24 +87,57 @@ static struct gyre_timer *timer_of(struct gyre_link *link)
     return container_of(link, struct gyre_timer, call.link);
 }
 
-/* Move the position to the begin of a bucket and place its timers anew. */
+/* Move the position to the begin of a bucket and place its timers anew. The heap is empty: those that are
+ * near by now are sorted all at once. */
 static void open_bucket(struct wheel *w, struct bucket_place at)
 {
-    struct gyre_link timers;
+    struct gyre_link *bucket = bucket_at(w, at);
+    struct gyre_link near = { .next = NULL };
+    struct gyre_link *last = &near;
+    struct gyre_link *next;
 
-    list_init(&timers);
-    list_splice(&timers, &w->bucket[at.level][at.index]);
     w->position = bucket_begin(w, at);
-    while (!list_is_empty(&timers))
-        put(w, timer_of(list_pop(&timers)));
+    for (struct gyre_link *link = bucket->next; link != bucket; link = next) {
+        struct gyre_timer *timer = timer_of(link);
+        uint64_t tick = wheel_tick(timer->deadline);
+
+        next = link->next;
+        if (tick > w->position) {
+            wheel_put_far(w, timer, tick);
+            continue;
+        }
+        timer->call.state = TIMER_NEAR;
+        last->next = link;
+        last = link;
+    }
+    last->next = NULL;
+    list_init(bucket);
+    w->near = timer_heap_build(near.next ? timer_of(near.next) : NULL);
+}
+
+/* A bucket of one timer that is due, and was not pushed back, needs no lower levels. */
+static bool open_single(struct wheel *w, struct bucket_place at, uint64_t now)
+{
+    struct gyre_link *bucket = bucket_at(w, at);
+    struct gyre_timer *timer = timer_of(bucket->next);
+
+    if (bucket->next != bucket->prev || timer->deadline != timer->place.due || timer->deadline > now)
+        return false;
+    list_init(bucket);
+    w->position = wheel_tick(timer->deadline);
+    wheel_put_near(w, timer);
+    return true;
 }
 
 struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
 {
-    uint64_t tick = tick_of(now);
+    uint64_t tick = wheel_tick(now);
     struct bucket_place at;
 
-    /* It has served: who waited for it, perhaps in vain, must not be sent to it again. */
+    /* Most often nothing is due, and the position need not follow the clock at every step. Where `next`
+     * has come it has served: who waited for it, perhaps in vain, must not be sent to it again. */
+    if (now < w->next && (tick ^ w->position) < WHEEL_BUCKETS)
+        return NULL;
     if (w->next <= now)
         w->stale = true;
 
@@ -129,7 +147,8 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
                 w->position = tick;
             return NULL;
         }
-        open_bucket(w, at);
+        if (!open_single(w, at, now))
+            open_bucket(w, at);
     }
 
     struct gyre_timer *timer = w->near;
@@ -147,7 +166,7 @@ struct gyre_timer *wheel_drain(struct wheel *w)
     if (timer)
         w->near = timer_heap_remove(timer, timer);
     else if (first_bucket(w, &at))
-        timer = timer_of(list_pop(&w->bucket[at.level][at.index]));
+        timer = timer_of(list_pop(bucket_at(w, at)));
     return timer;
 }
 
@@ -155,20 +174,20 @@ struct gyre_timer *wheel_drain(struct wheel *w)
  * Timers that were pushed back go to where they belong by now; if that leaves none, GYRE_NEVER. */
 static uint64_t scan_bucket(struct wheel *w, struct bucket_place at, size_t limit)
 {
-    struct gyre_link *head = &w->bucket[at.level][at.index];
+    struct gyre_link *head = bucket_at(w, at);
     uint64_t earliest = GYRE_NEVER;
     struct gyre_link *next;
 
     for (struct gyre_link *link = head->next; link != head; link = next) {
         struct gyre_timer *timer = timer_of(link);
-        struct bucket_place now_at = place_of(w, tick_of(timer->deadline));
+        struct bucket_place now_at = place_of(w, wheel_tick(timer->deadline));
 
         if (limit-- == 0)
             return bucket_begin(w, at) << WHEEL_TICK_BITS;
         next = link->next;
         if (now_at.level != at.level || now_at.index != at.index) {
             list_remove(link);
-            put(w, timer);
+            wheel_put_far(w, timer, wheel_tick(timer->deadline));
         } else if (timer->deadline < earliest) {
             earliest = timer->deadline;
         }
@@ -186,7 +205,7 @@ static uint64_t find_next(struct wheel *w, size_t limit)
     while (first_bucket(w, &at)) {
         uint64_t earliest = scan_bucket(w, at, limit);
 
-        if (earliest != GYRE_NEVER || !list_is_empty(&w->bucket[at.level][at.index]))
+        if (earliest != GYRE_NEVER || !list_is_empty(bucket_at(w, at)))
             return earliest;
     }
     return GYRE_NEVER;
@@ -214,14 +233,14 @@ static bool bucket_is_sound(const struct wheel *w, struct bucket_place at)
 
     for (struct gyre_link *link = head->next; link != head; link = link->next) {
         const struct gyre_timer *timer = timer_of(link);
-        uint64_t tick = tick_of(timer->place.due);
+        uint64_t tick = wheel_tick(timer->place.due);
 
         if (link->next->prev != link || timer->call.state != TIMER_FAR ||
             timer->place.due > timer->deadline || tick <= w->position)
             return false;
         struct bucket_place due_at = place_of(w, tick);
         if (due_at.level != at.level || due_at.index != at.index ||
-            !(w->occupied[at.level] >> at.index & 1))
+            !(w->occupied[at.level][at.index / 64] >> at.index % 64 & 1))
             return false;
         if (!w->stale && timer->deadline < w->next)
             return false;

@@ -1,8 +1,8 @@
 /* The timer wheel: started timers, found again in the order (deadline, seq).
  *
- * Time is cut into ticks of 2^20 ns. Timers whose tick is at most `position` are near: a heap holds
+ * Time is cut into ticks of 2^12 ns. Timers whose tick is at most `position` are near: a heap holds
  * them in exact order. Later ones lie unordered in buckets: the level of a timer is the highest
- * group of six bits in which its tick differs from `position`, the bucket that group's value. As
+ * group of eight bits in which its tick differs from `position`, the bucket that group's value. As
  * `position` moves on, a bucket is opened and its timers go to a lower level or to the heap.
  *
  * Invariants: position never decreases; a timer in a bucket has place.due <= deadline, and its bucket
@@ -20,10 +20,11 @@
 #include "loop/watcher.h"
 
 enum {
-    WHEEL_TICK_BITS = 20,
-    WHEEL_LEVEL_BITS = 6,
-    WHEEL_LEVELS = 8, /* 20 + 8 * 6 bits reach beyond 2^64 ns */
+    WHEEL_TICK_BITS = 12,
+    WHEEL_LEVEL_BITS = 8,
+    WHEEL_LEVELS = 7, /* 12 + 7 * 8 bits reach beyond 2^64 ns */
     WHEEL_BUCKETS = 1 << WHEEL_LEVEL_BITS,
+    WHEEL_WORDS = WHEEL_BUCKETS / 64,
 };
 
 struct wheel {
@@ -32,16 +33,55 @@ struct wheel {
     uint64_t next;
     bool stale;
     struct gyre_timer *near;
-    uint64_t occupied[WHEEL_LEVELS];
+    uint64_t occupied[WHEEL_LEVELS][WHEEL_WORDS];
     struct gyre_link bucket[WHEEL_LEVELS][WHEEL_BUCKETS];
 };
 
 void wheel_init(struct wheel *w, uint64_t now);
 
-/* Place a timer that is in no list; its deadline is set. Sets seq, place and call.state. */
-void wheel_insert(struct wheel *w, struct gyre_timer *timer);
+static inline uint64_t wheel_tick(uint64_t time)
+{
+    return time >> WHEEL_TICK_BITS;
+}
 
+/* The bucket of a tick later than the position. */
+static inline unsigned wheel_level(const struct wheel *w, uint64_t tick)
+{
+    return (63u - (unsigned)__builtin_clzll(tick ^ w->position)) / WHEEL_LEVEL_BITS;
+}
+
+static inline unsigned wheel_index(uint64_t tick, unsigned level)
+{
+    return (unsigned)(tick >> (level * WHEEL_LEVEL_BITS)) % WHEEL_BUCKETS;
+}
+
+static inline void wheel_put_far(struct wheel *w, struct gyre_timer *timer, uint64_t tick)
+{
+    unsigned level = wheel_level(w, tick);
+    unsigned index = wheel_index(tick, level);
+
+    timer->call.state = TIMER_FAR;
+    timer->place.due = timer->deadline;
+    w->occupied[level][index / 64] |= (uint64_t)1 << index % 64;
+    list_append(&w->bucket[level][index], &timer->call.link);
+}
+
+void wheel_put_near(struct wheel *w, struct gyre_timer *timer);
 void wheel_remove_near(struct wheel *w, struct gyre_timer *timer);
+
+/* Place a timer that is in no list; its deadline is set. Sets seq, place and call.state. */
+static inline void wheel_insert(struct wheel *w, struct gyre_timer *timer)
+{
+    uint64_t tick = wheel_tick(timer->deadline);
+
+    timer->seq = w->seq++;
+    if (timer->deadline < w->next)
+        w->next = timer->deadline;
+    if (unlikely(tick <= w->position))
+        wheel_put_near(w, timer);
+    else
+        wheel_put_far(w, timer, tick);
+}
 
 static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
 {

@@ -70,6 +70,10 @@ struct poller_ops {
     /* Also in a forked child, where it must not disturb the parent's set. */
     void (*close)(struct poller *p);
 
+    /* Make room for descriptors below `capacity`, so that `set` needs no memory for them. NULL: it
+     * never does. */
+    int (*reserve)(struct poller *p, int capacity);
+
     /* Tell the kernel that interest in fd went from `old` to `events` (0: none), bits of READ,
      * WRITE and EDGE. Survives a file that was closed behind our back: an addition that exists is
      * changed, a change or removal of what does not exist adds it, or succeeds. Removing

@@ -10,6 +10,7 @@
 #include "os/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static int poll_open(struct poller *p, const struct poller_ops *ops)
 {
@@ -34,12 +35,11 @@ static void poll_close(struct poller *p)
     (void)poll_open(p, p->ops);
 }
 
-/* Room for one more entry. The array whose growth can be undone, by freeing the new one, goes
+/* Room for `size` entries. The array whose growth can be undone, by freeing the new one, goes
  * first: if the other cannot grow, both are as `capacity` says. */
-static int grow_entries(struct poller *p)
+static int grow_entries(struct poller *p, size_t size)
 {
     size_t old = (size_t)p->u.poll.capacity;
-    size_t size = old ? old * 2 : 16;
 
     uint64_t *keys = memory_resize(p->allocator, NULL, 0, size, sizeof(*keys));
     if (!keys)
@@ -59,13 +59,9 @@ static int grow_entries(struct poller *p)
     return 0;
 }
 
-static int grow_places(struct poller *p, int fd)
+static int grow_places(struct poller *p, size_t size)
 {
     size_t old = (size_t)p->u.poll.places;
-    size_t size = old ? old : 64;
-
-    while (size <= (size_t)fd)
-        size *= 2;
 
     int *place = memory_resize(p->allocator, p->u.poll.place, old, size, sizeof(*place));
     if (!place)
@@ -77,6 +73,27 @@ static int grow_places(struct poller *p, int fd)
     return 0;
 }
 
+/* The smallest size that serves for `needed`, when an array of `size` is doubled again and again. */
+static size_t doubled(int size, int needed)
+{
+    size_t result = size ? (size_t)size : 16;
+
+    while (result < (size_t)needed)
+        result *= 2;
+    return result < INT_MAX ? result : INT_MAX;
+}
+
+static int poll_reserve(struct poller *p, int capacity)
+{
+    int err = 0;
+
+    if (capacity > p->u.poll.places)
+        err = grow_places(p, doubled(p->u.poll.places, capacity));
+    if (err == 0 && capacity > p->u.poll.capacity)
+        err = grow_entries(p, doubled(p->u.poll.capacity, capacity));
+    return err;
+}
+
 static int find_entry(const struct poller *p, int fd)
 {
     return fd < p->u.poll.places ? p->u.poll.place[fd] : -1;
@@ -86,9 +103,11 @@ static int add_entry(struct poller *p, int fd)
 {
     if (sys->is_open(fd) < 0)
         return -errno;
-    if (fd >= p->u.poll.places && grow_places(p, fd) < 0)
+    if (fd >= p->u.poll.places && grow_places(p, doubled(p->u.poll.places, fd + 1)) < 0)
         return -ENOMEM;
-    if (p->u.poll.count == p->u.poll.capacity && grow_entries(p) < 0)
+
+    int count = p->u.poll.count + 1;
+    if (count > p->u.poll.capacity && grow_entries(p, doubled(p->u.poll.capacity, count)) < 0)
         return -ENOMEM;
 
     int index = p->u.poll.count++;
@@ -213,6 +232,7 @@ const struct poller_ops poller_poll = {
     .edge = false,
     .open = poll_open,
     .close = poll_close,
+    .reserve = poll_reserve,
     .set = poll_set,
     .wait = poll_collect,
     .fd = poll_fd,

@@ -9,6 +9,7 @@
 
 THREAD_LOCAL uint64_t thread_token;
 THREAD_LOCAL const void *thread_running;
+THREAD_LOCAL uint32_t *thread_budget;
 uint32_t thread_forks;
 
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,6 +41,8 @@ static void after_fork_in_child(void)
 {
     thread_forks++;
     thread_token = 0;
+    if (thread_budget)
+        *thread_budget = UINT32_MAX / 2;
     (void)pthread_mutex_unlock(&token_lock);
     signal_table_forked();
 }

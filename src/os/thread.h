@@ -25,6 +25,10 @@ extern THREAD_LOCAL uint64_t thread_token;
 /* The loop that runs on this thread, or NULL. */
 extern THREAD_LOCAL const void *thread_running;
 
+/* What the running loop has spent of its budget, or NULL. A fork spends it all in the child, so that the
+ * loop looks up there after the callback, and need not ask after each one. */
+extern THREAD_LOCAL uint32_t *thread_budget;
+
 /* How many forks lie between this process and the one that loaded the library. */
 extern uint32_t thread_forks;
 
