@@ -291,7 +291,7 @@ struct gyre_call {
     uint8_t state;
     uint8_t weight;
     uint8_t repeats;
-    uint8_t spare;
+    uint8_t sent;
 };
 
 struct gyre_timer {
@@ -330,16 +330,12 @@ struct gyre_async {
     struct gyre_call call;
     struct gyre_link sibling;
     gyre_async_fn *fn;
-    unsigned sent;
-    unsigned spare;
 };
 
 struct gyre_post {
     struct gyre_call call;
     gyre_post_fn *fn;
     gyre_drop_fn *drop;
-    unsigned sent;
-    unsigned spare;
 };
 
 /* ------------------------------------------------------------------ calls: soon */

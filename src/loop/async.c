@@ -1,9 +1,9 @@
 /* Asyncs: any thread says "there is something", and the loop hears it once.
  *
- * `sent` is the protocol between senders and the loop. ASYNC_ARMED -> ASYNC_SENT by the one sender who
+ * call.sent is the protocol between senders and the loop. ASYNC_ARMED -> ASYNC_SENT by the one sender who
  * thereby takes it upon itself to put the node into the inbox; ASYNC_SENT -> ASYNC_ARMED by the loop just
  * before the callback. So the node is in the inbox, on its way there, or in the queue exactly while
- * `sent` is ASYNC_SENT, and nobody but its sender touches its link on the way.
+ * call.sent is ASYNC_SENT, and nobody but its sender touches its link on the way.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -12,14 +12,14 @@
 
 enum { ASYNC_STOPPED, ASYNC_ARMED, ASYNC_SENT };
 
-static unsigned load_state(const struct gyre_async *async)
+static uint8_t load_state(const struct gyre_async *async)
 {
-    return __atomic_load_n(&async->sent, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&async->call.sent, __ATOMIC_ACQUIRE);
 }
 
-static void store_state(struct gyre_async *async, unsigned state)
+static void store_state(struct gyre_async *async, uint8_t state)
 {
-    __atomic_store_n(&async->sent, state, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&async->call.sent, state, __ATOMIC_SEQ_CST);
 }
 
 static void async_fire(struct gyre_call *call, void *arg)
@@ -64,7 +64,7 @@ int gyre_async_start(struct gyre_async *async)
 
 int gyre_async_send(struct gyre_async *async)
 {
-    unsigned armed = ASYNC_ARMED;
+    uint8_t armed = ASYNC_ARMED;
 
     if (!async || !watcher_is_initialised(&async->call))
         return -EINVAL;
@@ -72,7 +72,7 @@ int gyre_async_send(struct gyre_async *async)
     struct gyre_loop *l = async->call.loop;
     if (unlikely(l->forks != thread_forks))
         return -EOWNERDEAD;
-    if (!__atomic_compare_exchange_n(&async->sent, &armed, ASYNC_SENT, false, __ATOMIC_SEQ_CST,
+    if (!__atomic_compare_exchange_n(&async->call.sent, &armed, ASYNC_SENT, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_ACQUIRE)) {
         if (armed == ASYNC_SENT)
             return 0;
@@ -84,7 +84,7 @@ int gyre_async_send(struct gyre_async *async)
 /* Get the node out of the hands of senders and out of the inbox, into the queue or nowhere. */
 static void disarm(struct gyre_loop *l, struct gyre_async *async)
 {
-    unsigned state = __atomic_exchange_n(&async->sent, ASYNC_STOPPED, __ATOMIC_SEQ_CST);
+    uint8_t state = __atomic_exchange_n(&async->call.sent, ASYNC_STOPPED, __ATOMIC_SEQ_CST);
 
     while (state == ASYNC_SENT && async->call.state != CALL_QUEUED) {
         mail_collect(l);

@@ -183,7 +183,7 @@ static void drop_posts(struct gyre_link *posts)
         void *arg = call->arg;
 
         queue_remove(call);
-        __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELEASE);
         if (drop)
             drop(arg);
     }

@@ -1,6 +1,6 @@
 /* Posts: messages of other threads, and the way of all mail from the inbox to the queue.
  *
- * `sent` is 1 from gyre_post_send until just before fn or drop. Only the one thread that uses the node
+ * call.sent is 1 from gyre_post_send until just before fn or drop. Only the one thread that uses the node
  * sets it, only the loop clears it.
  *
  * SPDX-License-Identifier: MIT */
@@ -10,13 +10,13 @@ void post_fire(struct gyre_call *call, void *arg)
 {
     struct gyre_post *post = container_of(call, struct gyre_post, call);
 
-    __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELEASE);
     post->fn(post, arg);
 }
 
 static bool is_sent(const struct gyre_post *post)
 {
-    return watcher_is_initialised(&post->call) && __atomic_load_n(&post->sent, __ATOMIC_ACQUIRE);
+    return watcher_is_initialised(&post->call) && __atomic_load_n(&post->call.sent, __ATOMIC_ACQUIRE);
 }
 
 int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre_post_fn *fn,
@@ -47,17 +47,17 @@ int gyre_post_send(struct gyre_post *post)
         return -EINVAL;
     if (unlikely(!watcher_is_initialised(&post->call)))
         return GYRE_EUNINIT;
-    if (__atomic_load_n(&post->sent, __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(&post->call.sent, __ATOMIC_ACQUIRE))
         return -EALREADY;
 
     struct gyre_loop *l = post->call.loop;
     if (unlikely(l->forks != thread_forks))
         return -EOWNERDEAD;
 
-    __atomic_store_n(&post->sent, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&post->call.sent, 1, __ATOMIC_RELAXED);
     int err = inbox_push(&l->inbox, &post->call.link);
     if (unlikely(err < 0))
-        __atomic_store_n(&post->sent, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELAXED);
     return err;
 }
 
@@ -72,7 +72,7 @@ bool gyre_post_stop(struct gyre_post *post)
     if (post->call.state != CALL_QUEUED)
         return false;
     queue_remove(&post->call);
-    __atomic_store_n(&post->sent, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELEASE);
     return true;
 }
 
