@@ -7,7 +7,7 @@ int loop_refusal(struct gyre_loop *l)
 {
     if (__atomic_load_n(&l->is_closed, __ATOMIC_RELAXED))
         return -ESHUTDOWN;
-    if (l->forks != thread_forks)
+    if (l->inbox.forks != thread_forks)
         return -EOWNERDEAD;
     if (!loop_is_on_thread(l))
         return -EPERM;

@@ -70,7 +70,7 @@ int gyre_async_send(struct gyre_async *async)
         return -EINVAL;
 
     struct gyre_loop *l = async->call.loop;
-    if (unlikely(l->forks != thread_forks))
+    if (unlikely(l->inbox.forks != thread_forks))
         return -EOWNERDEAD;
     if (!__atomic_compare_exchange_n(&async->call.sent, &armed, ASYNC_SENT, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_ACQUIRE)) {

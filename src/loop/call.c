@@ -13,6 +13,18 @@ int gyre_call_init(struct gyre_call *call, struct gyre_loop *loop, gyre_call_fn 
     return watcher_init(call, loop, call->state != CALL_IDLE, fn, arg);
 }
 
+void queue_append_reversed(struct gyre_loop *l, struct gyre_link *list)
+{
+    struct gyre_link *before = l->ready->prev;
+    struct gyre_link *next;
+
+    for (; list; list = next) {
+        next = list->next;
+        container_of(list, struct gyre_call, link)->state = CALL_QUEUED;
+        list_insert_before(before->next, list);
+    }
+}
+
 static COLD int start_or_refuse(struct gyre_call *call)
 {
     int err = call ? watcher_enter(call) : -EINVAL;

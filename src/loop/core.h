@@ -42,8 +42,7 @@ struct gyre_loop {
     size_t live_asyncs; /* started asyncs */
 
     uint64_t now;
-    uint32_t ran;   /* callbacks since the kernel was last asked */
-    uint32_t forks; /* thread_forks when the loop was made or taken over */
+    uint32_t ran; /* callbacks since the kernel was last asked */
     bool is_running;
     bool is_closed;
     bool is_foreign; /* gyre_loop_fd was called: keep the descriptor up to date */
@@ -142,6 +141,9 @@ static inline void queue_append(struct gyre_loop *l, struct gyre_call *call)
     list_append(l->ready, &call->link);
     call->state = CALL_QUEUED;
 }
+
+/* Append a list that is linked by `next`, its last node first. */
+void queue_append_reversed(struct gyre_loop *l, struct gyre_link *list);
 
 static inline void queue_remove(struct gyre_call *call)
 {

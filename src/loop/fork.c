@@ -40,7 +40,7 @@ int gyre_loop_after_fork(struct gyre_loop *loop)
         return -EINVAL;
     if (loop->is_closed)
         return -ESHUTDOWN;
-    if (loop->forks == thread_forks)
+    if (loop->inbox.forks == thread_forks)
         return loop_is_on_thread(loop) ? 0 : -EPERM;
     if (loop->is_running)
         return -EBUSY;
@@ -49,7 +49,7 @@ int gyre_loop_after_fork(struct gyre_loop *loop)
     if (err < 0)
         return err;
 
-    loop->forks = thread_forks;
+    loop->inbox.forks = thread_forks;
     loop->is_foreign = false;
     loop->thread = thread_own_token();
     loop_set_owner(loop, loop->thread);

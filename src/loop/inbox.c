@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/inbox.h"
+#include "os/thread.h"
 
 #include <errno.h>
 
@@ -23,6 +24,8 @@ int inbox_push(struct inbox *in, struct gyre_link *node)
 {
     struct gyre_link *head = __atomic_load_n(&in->head, __ATOMIC_RELAXED);
 
+    if (unlikely(in->forks != thread_forks))
+        return -EOWNERDEAD;
     do {
         if (head == INBOX_CLOSED)
             return -ESHUTDOWN;
@@ -55,20 +58,9 @@ bool inbox_sleep(struct inbox *in)
     return replace_head(in, &empty, INBOX_SLEEPING);
 }
 
-/* A stack comes out newest first. */
-static struct gyre_link *in_order(struct gyre_link *node)
+static struct gyre_link *nodes_at(struct gyre_link *head)
 {
-    struct gyre_link *list = NULL;
-
-    if (node == INBOX_SLEEPING || node == INBOX_CLOSED)
-        return NULL;
-    while (node) {
-        struct gyre_link *next = node->next;
-        node->next = list;
-        list = node;
-        node = next;
-    }
-    return list;
+    return head == INBOX_SLEEPING || head == INBOX_CLOSED ? NULL : head;
 }
 
 struct gyre_link *inbox_take(struct inbox *in)
@@ -78,10 +70,10 @@ struct gyre_link *inbox_take(struct inbox *in)
     /* The common case first, without an atomic exchange; and what is closed stays closed. */
     if (head == NULL || head == INBOX_CLOSED)
         return NULL;
-    return in_order(__atomic_exchange_n(&in->head, NULL, __ATOMIC_SEQ_CST));
+    return nodes_at(__atomic_exchange_n(&in->head, NULL, __ATOMIC_SEQ_CST));
 }
 
 struct gyre_link *inbox_close(struct inbox *in)
 {
-    return in_order(__atomic_exchange_n(&in->head, INBOX_CLOSED, __ATOMIC_SEQ_CST));
+    return nodes_at(__atomic_exchange_n(&in->head, INBOX_CLOSED, __ATOMIC_SEQ_CST));
 }

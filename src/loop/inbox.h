@@ -24,6 +24,7 @@ enum {
 struct inbox {
     struct gyre_link *head; /* NULL, INBOX_SLEEPING, INBOX_CLOSED or the newest node */
     unsigned attention;
+    uint32_t forks; /* the process that may write here, in terms of thread_forks */
     int wake_error; /* of a wake-up that the kernel refused; the loop reports it when it wakes */
     struct wake wake;
 };
@@ -47,8 +48,8 @@ static inline unsigned inbox_attention(const struct inbox *in)
     return __atomic_load_n(&in->attention, __ATOMIC_SEQ_CST);
 }
 
-/* Add `node`. Any thread and signal handlers. -ESHUTDOWN: closed, nothing done. Once it returns 0,
- * or a moment before, the node is the loop's. */
+/* Add `node`. Any thread and signal handlers. -ESHUTDOWN: closed, -EOWNERDEAD: another process's;
+ * nothing done. Once it returns 0, or a moment before, the node is the loop's. */
 int inbox_push(struct inbox *in, struct gyre_link *node);
 
 /* Set a bit of attention and wake the loop if it sleeps. Any thread and signal handlers. */
@@ -60,7 +61,7 @@ void inbox_wake(struct inbox *in);
 /* Announce that the loop is about to wait; then look at attention once more. False: there is mail. */
 bool inbox_sleep(struct inbox *in);
 
-/* Take all nodes, linked by `next` in the order they were pushed; the loop counts as awake. */
+/* Take all nodes, linked by `next`, the newest first; the loop counts as awake. */
 struct gyre_link *inbox_take(struct inbox *in);
 
 /* The same, and refuse all further ones. */

@@ -40,7 +40,7 @@ static const struct poller_ops *choose_poller(const char *name)
 
 static void init_members(struct gyre_loop *l, const struct gyre_loop_options *opt)
 {
-    *l = (struct gyre_loop){ .forks = thread_forks, .now = clock_now() };
+    *l = (struct gyre_loop){ .inbox.forks = thread_forks, .now = clock_now() };
     l->allocator = opt->allocator ? *opt->allocator : memory_default;
     l->poller.allocator = &l->allocator;
     l->timer_slack = opt->timer_slack;
@@ -146,7 +146,7 @@ int gyre_loop_adopt(struct gyre_loop *loop)
         return -EINVAL;
     if (__atomic_load_n(&loop->is_closed, __ATOMIC_RELAXED))
         return -ESHUTDOWN;
-    if (loop->forks != thread_forks)
+    if (loop->inbox.forks != thread_forks)
         return -EOWNERDEAD;
     if (loop->is_running)
         return -EBUSY;
@@ -208,7 +208,7 @@ int gyre_loop_close(struct gyre_loop *loop)
     if (loop->is_closed)
         return 0;
     /* A forked child has but one thread, whichever of the parent's it was. */
-    if (!loop_is_on_thread(loop) && loop->forks == thread_forks)
+    if (!loop_is_on_thread(loop) && loop->inbox.forks == thread_forks)
         return -EPERM;
     if (loop->is_running)
         return -EBUSY;
@@ -217,15 +217,11 @@ int gyre_loop_close(struct gyre_loop *loop)
     __atomic_store_n(&loop->is_closed, true, __ATOMIC_RELAXED);
     loop_set_owner(loop, THREAD_NONE);
     __atomic_store_n(&loop->thread, thread_own_token(), __ATOMIC_RELAXED);
-    if (loop->forks != thread_forks) /* else other threads may be reading it */
-        loop->forks = thread_forks;
+    if (loop->inbox.forks != thread_forks) /* else other threads may be reading it */
+        loop->inbox.forks = thread_forks;
     close_sources(loop, &posts);
 
-    struct gyre_link *next;
-    for (struct gyre_link *link = inbox_close(&loop->inbox); link; link = next) {
-        next = link->next;
-        queue_append(loop, container_of(link, struct gyre_call, link));
-    }
+    queue_append_reversed(loop, inbox_close(&loop->inbox));
     empty_queue(loop, &posts);
     drop_posts(&posts);
 

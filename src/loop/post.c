@@ -50,12 +50,8 @@ int gyre_post_send(struct gyre_post *post)
     if (__atomic_load_n(&post->call.sent, __ATOMIC_ACQUIRE))
         return -EALREADY;
 
-    struct gyre_loop *l = post->call.loop;
-    if (unlikely(l->forks != thread_forks))
-        return -EOWNERDEAD;
-
     __atomic_store_n(&post->call.sent, 1, __ATOMIC_RELAXED);
-    int err = inbox_push(&l->inbox, &post->call.link);
+    int err = inbox_push(&post->call.loop->inbox, &post->call.link);
     if (unlikely(err < 0))
         __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELAXED);
     return err;
@@ -78,11 +74,6 @@ bool gyre_post_stop(struct gyre_post *post)
 
 void mail_collect(struct gyre_loop *l)
 {
-    struct gyre_link *next;
-
     foreign_disturb(l);
-    for (struct gyre_link *link = inbox_take(&l->inbox); link; link = next) {
-        next = link->next;
-        queue_append(l, container_of(link, struct gyre_call, link));
-    }
+    queue_append_reversed(l, inbox_take(&l->inbox));
 }

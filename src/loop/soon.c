@@ -156,7 +156,7 @@ int gyre_call_soon_threadsafe(struct gyre_loop *loop, gyre_fn *fn, gyre_drop_fn 
 {
     if (!loop || !fn)
         return -EINVAL;
-    if (loop->forks != thread_forks)
+    if (loop->inbox.forks != thread_forks)
         return -EOWNERDEAD;
 
     struct soon_post *soon = memory_alloc(&loop->allocator, sizeof(*soon));

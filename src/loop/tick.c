@@ -39,7 +39,7 @@ void loop_end_run(struct gyre_loop *l)
     thread_running = NULL;
     thread_budget = NULL;
     l->is_running = false;
-    if (l->is_foreign && l->forks == thread_forks)
+    if (l->is_foreign && l->inbox.forks == thread_forks)
         foreign_rest(l);
 }
 
@@ -164,7 +164,7 @@ static struct gyre_link *exchange_queues(struct gyre_loop *l)
  * an error what is left of the batch comes first in the next. */
 static int look_up(struct gyre_loop *l)
 {
-    int err = l->forks != thread_forks ? -EOWNERDEAD : collect(l, 0);
+    int err = l->inbox.forks != thread_forks ? -EOWNERDEAD : collect(l, 0);
 
     if (err < 0) {
         list_splice(l->batch, l->ready);
@@ -308,6 +308,6 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
 
 void gyre_loop_stop(struct gyre_loop *loop)
 {
-    if (loop && loop->forks == thread_forks)
+    if (loop && loop->inbox.forks == thread_forks)
         inbox_request(&loop->inbox, ATTENTION_STOP);
 }

@@ -136,10 +136,10 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
 
     /* Most often nothing is due, and the position need not follow the clock at every step. Where `next`
      * has come it has served: who waited for it, perhaps in vain, must not be sent to it again. */
-    if (now < w->next && (tick ^ w->position) < WHEEL_BUCKETS)
-        return NULL;
-    if (w->next <= now)
+    if (now >= w->next)
         w->stale = true;
+    else if (w->next == GYRE_NEVER || (tick ^ w->position) < WHEEL_BUCKETS)
+        return NULL;
 
     while (!w->near) {
         if (!first_bucket(w, &at) || bucket_begin(w, at) > tick) {
