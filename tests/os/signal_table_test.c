@@ -25,7 +25,7 @@ static void notify(struct signal_port *which)
     errno = ENOTTY;
 }
 
-static void catch(int signo)
+static void catch (int signo)
 {
     (void)signo;
     caught++;

@@ -218,8 +218,10 @@ static void no_room_for_a_descriptor_is_reported(void **state)
 }
 
 #define NATIVE(name) cmocka_unit_test_setup_teardown(name, open_native, close_wake)
-#define PIPED(name)                                                                                \
-    { #name " (pipe)", name, open_pipe, close_wake, NULL }
+#define PIPED(name)                                        \
+    {                                                      \
+#name " (pipe)", name, open_pipe, close_wake, NULL \
+    }
 #define CLOSED(name) cmocka_unit_test_setup_teardown(name, setup_bare, teardown)
 
 int main(void)
