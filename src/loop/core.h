@@ -193,12 +193,10 @@ void timer_collect(struct gyre_loop *l);
 void timer_close(struct gyre_loop *l);
 
 /* What the kernel is told about descriptors: interest.c */
-uint64_t interest_key(const struct fd_slot *slot, int fd);
 int interest_add(struct gyre_loop *l, struct fd_slot *slot, int fd, unsigned events);
 void interest_update(struct gyre_loop *l, struct fd_slot *slot, int fd);
 void interest_flush(struct gyre_loop *l);
 int interest_watch_wake(struct gyre_loop *l, struct poller *p);
-bool interest_is_wake(const struct poller_event *event);
 
 /* Mark the watched descriptors that are closed, by told == 0. Before anything is opened for the loop
  * itself: it might get one of their numbers. */

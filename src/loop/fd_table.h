@@ -14,6 +14,15 @@
 
 enum { FD_PAGE_SLOTS = 128 };
 
+/* The generation of the loop's own wake-up descriptor; no slot ever has it. */
+#define FD_WAKE_GENERATION UINT32_MAX
+
+/* How a poller is told, and tells, which descriptor and which file under that number is meant. */
+static inline uint64_t fd_key(uint32_t generation, int fd)
+{
+    return (uint64_t)generation << 32 | (uint32_t)fd;
+}
+
 struct fd_slot {
     struct gyre_link watchers; /* gyre_io.sibling, those that read first */
     struct gyre_link change;   /* in fd_table.changed if is_changed */

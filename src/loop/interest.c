@@ -8,17 +8,9 @@
 #include "loop/core.h"
 #include "os/sys.h"
 
-/* The generation of the wake-up descriptor; no slot ever has it. */
-#define WAKE_GENERATION UINT32_MAX
-
-uint64_t interest_key(const struct fd_slot *slot, int fd)
-{
-    return (uint64_t)slot->generation << 32 | (uint32_t)fd;
-}
-
 static int tell(struct poller *p, struct fd_slot *slot, int fd, unsigned old, unsigned events)
 {
-    return p->ops->set(p, fd, interest_key(slot, fd), old, events);
+    return p->ops->set(p, fd, fd_key(slot->generation, fd), old, events);
 }
 
 static void unmark(struct fd_slot *slot)
@@ -50,7 +42,7 @@ static void forget(struct gyre_loop *l, struct fd_slot *slot, int fd)
     unmark(slot);
     slot->wanted = 0;
     slot->told = 0;
-    if (++slot->generation == WAKE_GENERATION)
+    if (++slot->generation == FD_WAKE_GENERATION)
         slot->generation = 0;
 }
 
@@ -108,14 +100,8 @@ void interest_flush(struct gyre_loop *l)
 int interest_watch_wake(struct gyre_loop *l, struct poller *p)
 {
     int fd = l->inbox.wake.read_fd;
-    uint64_t key = (uint64_t)WAKE_GENERATION << 32 | (uint32_t)fd;
 
-    return p->ops->set(p, fd, key, 0, POLLER_READ | POLLER_EDGE);
-}
-
-bool interest_is_wake(const struct poller_event *event)
-{
-    return event->key >> 32 == WAKE_GENERATION;
+    return p->ops->set(p, fd, fd_key(FD_WAKE_GENERATION, fd), 0, POLLER_READ | POLLER_EDGE);
 }
 
 void interest_find_closed(struct gyre_loop *l)

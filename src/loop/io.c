@@ -202,7 +202,7 @@ void io_deliver(struct gyre_loop *l, const struct poller_event *event)
     int fd = (int)(uint32_t)event->key;
     struct fd_slot *slot = fd_table_find(&l->fds, fd);
 
-    if (unlikely(!slot || interest_key(slot, fd) != event->key || slot->wanted == 0)) {
+    if (unlikely(!slot || fd_key(slot->generation, fd) != event->key || slot->wanted == 0)) {
         l->ghosts++;
         return;
     }

@@ -105,7 +105,7 @@ static int take_wake_error(struct gyre_loop *l)
 
 static int take_event(struct gyre_loop *l, const struct poller_event *event)
 {
-    if (likely(!interest_is_wake(event))) {
+    if (likely(event->key >> 32 != FD_WAKE_GENERATION)) {
         io_deliver(l, event);
         return 0;
     }
@@ -119,7 +119,8 @@ static int collect(struct gyre_loop *l, uint64_t max_wait)
     struct poller_event events[POLLER_BATCH];
     uint64_t budget = wait_budget(l, max_wait);
 
-    interest_flush(l);
+    if (!list_is_empty(&l->fds.changed))
+        interest_flush(l);
     if (budget > 0 && !may_sleep(l))
         budget = 0;
 
@@ -137,7 +138,8 @@ static int collect(struct gyre_loop *l, uint64_t max_wait)
         signal_collect(l);
     }
     mail_collect(l);
-    timer_collect(l);
+    if (wheel_is_ripe(&l->wheel, l->now))
+        timer_collect(l);
     if (unlikely(l->ghosts > GHOST_LIMIT))
         interest_rebuild(l);
     return err;

@@ -134,12 +134,11 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
     uint64_t tick = wheel_tick(now);
     struct bucket_place at;
 
-    /* Most often nothing is due, and the position need not follow the clock at every step. Where `next`
-     * has come it has served: who waited for it, perhaps in vain, must not be sent to it again. */
+    if (!wheel_is_ripe(w, now))
+        return NULL;
+    /* It has served: who waited for it, perhaps in vain, must not be sent to it again. */
     if (now >= w->next)
         w->stale = true;
-    else if (w->next == GYRE_NEVER || (tick ^ w->position) < WHEEL_BUCKETS)
-        return NULL;
 
     while (!w->near) {
         if (!first_bucket(w, &at) || bucket_begin(w, at) > tick) {

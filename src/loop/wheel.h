@@ -112,6 +112,15 @@ static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_
         w->next = deadline;
 }
 
+/* Whether wheel_pop is worth calling: something may be due, or the position has fallen too far behind
+ * the clock. Most often neither. */
+static inline bool wheel_is_ripe(const struct wheel *w, uint64_t now)
+{
+    if (now >= w->next)
+        return true;
+    return w->next != GYRE_NEVER && (wheel_tick(now) ^ w->position) >= WHEEL_BUCKETS;
+}
+
 /* Take out the first timer whose deadline is at most `now`; NULL: none. */
 struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now);
 

@@ -198,7 +198,7 @@ static void gone_replaces_what_was_collected_before(void **state)
     make_pair(f, fds);
     watch_start(f, &a, 1, fds[0], GYRE_READ);
     const struct fd_slot *slot = fd_table_find(&f->loop->fds, fds[0]);
-    uint64_t key = interest_key(slot, fds[0]);
+    uint64_t key = fd_key(slot->generation, fds[0]);
     io_deliver(f->loop, &(struct poller_event){ .key = key, .events = POLLER_READ });
     io_deliver(f->loop, &(struct poller_event){ .key = key, .events = POLLER_GONE });
     assert_int_equal(gyre_loop_run_once(f->loop, 0), 1);

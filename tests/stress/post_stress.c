@@ -181,7 +181,6 @@ static void posts_that_race_with_close_are_done_once_or_refused(void **state)
 {
     struct fixture *f = fixture_of(state);
     pthread_t threads[SENDERS];
-    unsigned long accepted = 0;
 
     assert_int_equal(gyre_loop_destroy(f->loop), 0);
     f->loop = NULL;
@@ -193,10 +192,9 @@ static void posts_that_race_with_close_are_done_once_or_refused(void **state)
             assert_return_code(gyre_loop_run_once(loop, 0), 0);
         assert_int_equal(gyre_loop_close(loop), 0);
         join_senders(threads);
-        accepted += check_and_free();
+        (void)check_and_free();
         assert_int_equal(gyre_loop_destroy(loop), 0);
     }
-    assert_in_range(accepted, 0, RACES * SENDERS * RACING_POSTS);
 }
 
 /* ------------------------------------------------------------------ a signal handler */
