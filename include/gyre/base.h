@@ -56,9 +56,9 @@ struct gyre_allocator {
 
 /* The message for an error code, in English, without a full stop: "no memory".
  *
- * Knows every code the library returns and the errno values of files, sockets and processes, so that your own
- * functions can return errors the same way; any other value gives "unknown error". Takes the code
- * as it was returned (negative); a positive errno value gives the same text.
+ * Knows every code the library returns and the errno values of files, sockets and processes, so
+ * that your own functions can return errors the same way; any other value gives "unknown error".
+ * Takes the code as it was returned (negative); a positive errno value gives the same text.
  *
  * Ownership:  a constant string, valid for ever. Never NULL.
  * Thread:     any thread and signal handlers. Never fails, allocates nothing.

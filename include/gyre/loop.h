@@ -100,8 +100,9 @@ struct gyre_loop_options {
  * Thread:     any; the loop then belongs to it.
  * Errors:     -ENOMEM, -EMFILE, -ENFILE, GYRE_EPOLLER no such poller here, -EINVAL opt->size is 0.
  *             `out` is written on success only.
- * Cost:       about 30 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched; two
- *             or three descriptors of its own, one more once gyre_loop_fd is used, all close-on-exec.
+ * Cost:       about 30 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched;
+ *             two or three descriptors of its own, one more once gyre_loop_fd is used, all
+ *             close-on-exec.
  * Source:     loop/loop.c; tests: loop_test.c.
  */
 GYRE_API int gyre_loop_create(const struct gyre_loop_options *opt, struct gyre_loop **out);
@@ -167,8 +168,8 @@ GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
  * Errors:     returns how many watchers still keep it alive, 0 when all is settled; else as
  *             gyre_loop_run.
  * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
- *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs one
- *             tick.
+ *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs
+ *             one tick.
  */
 GYRE_API int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline);
 
@@ -177,15 +178,16 @@ GYRE_API int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline);
  * In this order: queued calls, timers, fd watchers, signals (dispositions restored) and asyncs are
  * stopped; then what other threads posted is dropped, in the order it was posted: the `drop`
  * function of each gyre_post and gyre_call_soon_threadsafe runs exactly once. Your watchers are
- * left as if you had stopped them; your descriptors stay open. A gyre_post_send, gyre_async_send
- * or gyre_call_soon_threadsafe that comes later gets -ESHUTDOWN, one that comes at the same time
- * gets one or the other, never both. The memory of the loop and the descriptor that other threads wake
+ * left as if you had stopped them; your descriptors stay open. A gyre_post_send, gyre_async_send or
+ * gyre_call_soon_threadsafe that comes later gets -ESHUTDOWN, one that comes at the same time gets
+ * one or the other, never both. The memory of the loop and the descriptor that other threads wake
  * it by stay until gyre_loop_destroy.
  *
  * Re-entrancy: `drop` functions may stop watchers; starting one is refused.
- * Errors:     -EBUSY inside a callback of this loop; 0 if it was closed before. Works on any thread of a
- *             forked child, where it leaves the parent's loop untouched; -EBUSY there if the loop was
- *             running at the moment of the fork and the child has not returned from its callback.
+ * Errors:     -EBUSY inside a callback of this loop; 0 if it was closed before. Works on any thread
+ *             of a forked child, where it leaves the parent's loop untouched; -EBUSY there if the
+ *             loop was running at the moment of the fork and the child has not returned from its
+ *             callback.
  * Cost:       O(everything started).
  */
 GYRE_API int gyre_loop_close(struct gyre_loop *loop);
@@ -216,8 +218,8 @@ GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
  * child that wants none of it calls gyre_loop_destroy instead. Until one of the two, every other
  * call on the loop is refused with -EOWNERDEAD.
  *
- * Errors:     0 also when the process is not such a child; -EBUSY inside a callback, or another thread
- *             of the parent was running the loop at the moment of the fork; -ENOMEM,
+ * Errors:     0 also when the process is not such a child; -EBUSY inside a callback, or another
+ *             thread of the parent was running the loop at the moment of the fork; -ENOMEM,
  *             -EMFILE, -ENFILE: the loop stays unusable and the call may be repeated. A descriptor
  *             that was closed meanwhile has its watchers stopped.
  * Cost:       one system call per watched descriptor.
@@ -499,8 +501,8 @@ GYRE_API int gyre_signal_init(struct gyre_signal *sig, struct gyre_loop *loop, g
  * last one stops it restores what was there before, and if a delivery had not been dispatched yet
  * it raises the signal again, so that none is lost.
  *
- * The watchers by which a program is told to end are usually unref'ed: they should not keep the loop
- * running when all else is done.
+ * The watchers by which a program is told to end are usually unref'ed: they should not keep the
+ * loop running when all else is done.
  *
  * The table of signals is the one thing in the library that is shared by the whole process.
  *

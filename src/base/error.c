@@ -1,7 +1,7 @@
 /* Names and messages of the error codes.
  *
- * Invariant: every code that any public function can return has an entry, and so have the errno values
- * that a program which uses files, sockets and processes meets.
+ * Invariant: every code that any public function can return has an entry, and so have the errno
+ * values that a program which uses files, sockets and processes meets.
  *
  * SPDX-License-Identifier: MIT */
 #include "base/util.h"

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "gyre/base.h"
 
-#define TEXT_OF(n)  #n
-#define NUMBER(n)   TEXT_OF(n)
+#define TEXT_OF(n) #n
+#define NUMBER(n)  TEXT_OF(n)
 
 const char *gyre_version(void)
 {

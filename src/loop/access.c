@@ -15,8 +15,8 @@ int loop_refusal(struct gyre_loop *l)
     return 0;
 }
 
-int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started, gyre_call_fn *fire,
-                 void *arg)
+int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started,
+                 gyre_call_fn *fire, void *arg)
 {
     int err = loop_enter(loop);
 

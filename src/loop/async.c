@@ -1,9 +1,10 @@
 /* Asyncs: any thread says "there is something", and the loop hears it once.
  *
- * call.sent is the protocol between senders and the loop. ASYNC_ARMED -> ASYNC_SENT by the one sender who
- * thereby takes it upon itself to put the node into the inbox; ASYNC_SENT -> ASYNC_ARMED by the loop just
- * before the callback. So the node is in the inbox, on its way there, or in the queue exactly while
- * call.sent is ASYNC_SENT, and nobody but its sender touches its link on the way.
+ * call.sent is the protocol between senders and the loop. ASYNC_ARMED -> ASYNC_SENT by the one
+ * sender who thereby takes it upon itself to put the node into the inbox; ASYNC_SENT -> ASYNC_ARMED
+ * by the loop just before the callback. So the node is in the inbox, on its way there, or in the
+ * queue exactly while call.sent is ASYNC_SENT, and nobody but its sender touches its link on the
+ * way.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -120,7 +121,9 @@ bool gyre_async_is_started(const struct gyre_async *async)
 static void set_weight_of_async(struct gyre_async *async, uint8_t weight)
 {
     if (async && watcher_is_initialised(&async->call))
-        watcher_set_weight(&async->call, weight, load_state(async) != ASYNC_STOPPED ? &async->call.loop->live_asyncs : NULL);
+        watcher_set_weight(&async->call, weight,
+                           load_state(async) != ASYNC_STOPPED ? &async->call.loop->live_asyncs
+                                                              : NULL);
 }
 
 void gyre_async_ref(struct gyre_async *async)

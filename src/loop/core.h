@@ -1,13 +1,13 @@
 /* The loop itself, and what the files of this room know of each other.
  *
- * Invariants: `ready` holds what is queued for the next tick, `batch` the rest of what this tick runs,
- * and the two change places with every tick; a call is in one of them exactly if its state is
- * CALL_QUEUED. The loop is alive while one of its counts is not 0, a call of weight 1 is queued, or the
- * inbox has mail. The counts are sums of weights; queued calls are not counted, which would cost more
- * than to look for one when all counts are 0.
+ * Invariants: `ready` holds what is queued for the next tick, `batch` the rest of what this tick
+ * runs, and the two change places with every tick; a call is in one of them exactly if its state is
+ * CALL_QUEUED. The loop is alive while one of its counts is not 0, a call of weight 1 is queued, or
+ * the inbox has mail. The counts are sums of weights; queued calls are not counted, which would
+ * cost more than to look for one when all counts are 0.
  *
- * `owner` is the token of the thread that may use the loop without further questions, THREAD_NONE if
- * there are any (closed, or resting in a foreign loop): then loop_refusal answers them.
+ * `owner` is the token of the thread that may use the loop without further questions, THREAD_NONE
+ * if there are any (closed, or resting in a foreign loop): then loop_refusal answers them.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_CORE_H
@@ -74,8 +74,8 @@ struct gyre_loop {
 
 /* ---- who may use the loop: access.c */
 
-/* Why the calling thread may not use the loop: -ESHUTDOWN, -EOWNERDEAD, -EPERM. 0: it may after all;
- * a loop that rests in a foreign loop has been told to wake up. */
+/* Why the calling thread may not use the loop: -ESHUTDOWN, -EOWNERDEAD, -EPERM. 0: it may after
+ * all; a loop that rests in a foreign loop has been told to wake up. */
 int loop_refusal(struct gyre_loop *l);
 
 static inline bool loop_is_mine(const struct gyre_loop *l)
@@ -115,8 +115,8 @@ static inline int watcher_enter(const struct gyre_call *call)
 }
 
 /* The common part of every init. */
-int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started, gyre_call_fn *fire,
-                 void *arg);
+int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started,
+                 gyre_call_fn *fire, void *arg);
 
 /* Whether the calling thread may stop this initialised watcher. */
 static inline bool watcher_may_stop(const struct gyre_call *call)
@@ -124,8 +124,8 @@ static inline bool watcher_may_stop(const struct gyre_call *call)
     return loop_is_on_thread(call->loop);
 }
 
-/* Whether it is a watcher in some list, and the calling thread may stop it. The loop of one that is in
- * none may be gone, so that is looked at last. */
+/* Whether it is a watcher in some list, and the calling thread may stop it. The loop of one that is
+ * in none may be gone, so that is looked at last. */
 static inline bool watcher_is_queued_or_placed(const struct gyre_call *call)
 {
     return watcher_is_initialised(call) && call->state != CALL_IDLE && watcher_may_stop(call);
@@ -155,8 +155,8 @@ static inline void queue_remove(struct gyre_call *call)
 
 uint64_t loop_virtual_clock(const struct gyre_loop *l);
 
-/* Instead of waiting `max_wait`, move the clock to the next deadline, or on by max_wait if that comes
- * first. False: it may not. */
+/* Instead of waiting `max_wait`, move the clock to the next deadline, or on by max_wait if that
+ * comes first. False: it may not. */
 bool testclock_jump(struct gyre_loop *l, uint64_t max_wait);
 
 static inline uint64_t loop_clock(const struct gyre_loop *l)
@@ -198,8 +198,8 @@ void interest_update(struct gyre_loop *l, struct fd_slot *slot, int fd);
 void interest_flush(struct gyre_loop *l);
 int interest_watch_wake(struct gyre_loop *l, struct poller *p);
 
-/* Mark the watched descriptors that are closed, by told == 0. Before anything is opened for the loop
- * itself: it might get one of their numbers. */
+/* Mark the watched descriptors that are closed, by told == 0. Before anything is opened for the
+ * loop itself: it might get one of their numbers. */
 void interest_find_closed(struct gyre_loop *l);
 
 /* Tell a new poller everything but what is marked closed: told becomes wanted. */

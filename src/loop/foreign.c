@@ -1,9 +1,10 @@
 /* A loop inside somebody else's loop, by one descriptor that is readable when there is work.
  *
- * The poller's own descriptor is readable when a watched one is, or when the loop was woken. While the
- * loop rests, its alarm is set to the next deadline, its inbox is marked sleeping so that posts wake it,
- * and `owner` is nobody so that the first call that changes something comes by loop_refusal, which wakes
- * it too. So nothing has to be added to the paths of those who never use this.
+ * The poller's own descriptor is readable when a watched one is, or when the loop was woken. While
+ * the loop rests, its alarm is set to the next deadline, its inbox is marked sleeping so that posts
+ * wake it, and `owner` is nobody so that the first call that changes something comes by
+ * loop_refusal, which wakes it too. So nothing has to be added to the paths of those who never use
+ * this.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"

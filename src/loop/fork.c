@@ -1,7 +1,8 @@
 /* A loop in a forked child.
  *
- * The kernel objects are shared with the parent: the child only closes its copies of them and makes new
- * ones. It must not take anything out of the shared poller, that would take it out of the parent's.
+ * The kernel objects are shared with the parent: the child only closes its copies of them and makes
+ * new ones. It must not take anything out of the shared poller, that would take it out of the
+ * parent's.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"

@@ -58,7 +58,8 @@ void inbox_request(struct inbox *in, unsigned bit);
 /* Wake the loop if it sleeps. */
 void inbox_wake(struct inbox *in);
 
-/* Announce that the loop is about to wait; then look at attention once more. False: there is mail. */
+/* Announce that the loop is about to wait; then look at attention once more. False: there is mail.
+ */
 bool inbox_sleep(struct inbox *in);
 
 /* Take all nodes, linked by `next`, the newest first; the loop counts as awake. */

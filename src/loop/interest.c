@@ -1,8 +1,8 @@
 /* Interest: what the kernel is told about watched descriptors.
  *
- * The first watcher of a descriptor, and each further one, is told to the kernel at once, so that an
- * error reaches the caller; so is the end of the last one, before the caller closes the file. All
- * other changes wait in fd_table.changed for the next look at the kernel, and many cancel out.
+ * The first watcher of a descriptor, and each further one, is told to the kernel at once, so that
+ * an error reaches the caller; so is the end of the last one, before the caller closes the file.
+ * All other changes wait in fd_table.changed for the next look at the kernel, and many cancel out.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -87,8 +87,8 @@ void interest_flush(struct gyre_loop *l)
         } else if (err == -EBADF) {
             io_gone(l, slot, fd);
         } else {
-            /* The kernel is short of something. Until it takes the change, the watchers are called in
-             * every tick: they find out by trying. */
+            /* The kernel is short of something. Until it takes the change, the watchers are called
+             * in every tick: they find out by trying. */
             io_refused(l, slot);
             slot->is_changed = true;
             list_append(&again, &slot->change);

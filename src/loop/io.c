@@ -1,8 +1,8 @@
 /* Watchers of file descriptors.
  *
  * Invariant: a started watcher (wanted != 0) is in the list of its descriptor's slot; it is in the
- * queue exactly while `ready` is not 0. A watcher that was stopped because its file is gone is only in
- * the queue, until it has been told.
+ * queue exactly while `ready` is not 0. A watcher that was stopped because its file is gone is only
+ * in the queue, until it has been told.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copy what the caller's version of the struct has; the rest keeps its defaults. A newer struct than
- * ours may not ask for anything we do not know. */
+/* Copy what the caller's version of the struct has; the rest keeps its defaults. A newer struct
+ * than ours may not ask for anything we do not know. */
 static int copy_options(struct gyre_loop_options *copy, const struct gyre_loop_options *opt)
 {
     *copy = (struct gyre_loop_options){ .size = sizeof(*copy) };
@@ -239,7 +239,8 @@ int gyre_loop_destroy(struct gyre_loop *loop)
     int err = gyre_loop_close(loop);
     if (err < 0)
         return err;
-    /* Only here: a thread whose post was accepted just before the close may be about to write to it. */
+    /* Only here: a thread whose post was accepted just before the close may be about to write to
+     * it. */
     wake_close(&loop->inbox.wake);
     struct gyre_allocator a = loop->allocator;
     memory_free(&a, loop, sizeof(*loop));

@@ -1,7 +1,7 @@
 /* Posts: messages of other threads, and the way of all mail from the inbox to the queue.
  *
- * call.sent is 1 from gyre_post_send until just before fn or drop. Only the one thread that uses the node
- * sets it, only the loop clears it.
+ * call.sent is 1 from gyre_post_send until just before fn or drop. Only the one thread that uses
+ * the node sets it, only the loop clears it.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -16,7 +16,8 @@ void post_fire(struct gyre_call *call, void *arg)
 
 static bool is_sent(const struct gyre_post *post)
 {
-    return watcher_is_initialised(&post->call) && __atomic_load_n(&post->call.sent, __ATOMIC_ACQUIRE);
+    return watcher_is_initialised(&post->call) &&
+           __atomic_load_n(&post->call.sent, __ATOMIC_ACQUIRE);
 }
 
 int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre_post_fn *fn,

@@ -1,8 +1,8 @@
 /* Signal watchers.
  *
- * Invariant: a started watcher (signo != 0) is in l->signals; the loop's port watches a signal in the
- * process's table exactly while some watcher here does. `count` is what was taken from the port and
- * not yet told.
+ * Invariant: a started watcher (signo != 0) is in l->signals; the loop's port watches a signal in
+ * the process's table exactly while some watcher here does. `count` is what was taken from the port
+ * and not yet told.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"

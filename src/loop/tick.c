@@ -1,8 +1,8 @@
-/* The tick: ask the kernel, append what is due to the queue, run the queue. The only place that calls
- * the user's functions.
+/* The tick: ask the kernel, append what is due to the queue, run the queue. The only place that
+ * calls the user's functions.
  *
- * Invariant: a node is out of every list, idle and no longer counted before its function is called, and
- * is not touched afterwards, so the function may free it.
+ * Invariant: a node is out of every list, idle and no longer counted before its function is called,
+ * and is not touched afterwards, so the function may free it.
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
@@ -10,7 +10,7 @@
 enum {
     CHAIN_BUDGET = 64,   /* callbacks before the kernel is asked although the queue is not empty */
     BATCH_BUDGET = 1024, /* the same inside one long batch */
-    GHOST_LIMIT = 2,     /* reports about files that are not watched before the kernel set is redone */
+    GHOST_LIMIT = 2, /* reports about files that are not watched before the kernel set is redone */
 };
 
 /* No wait is longer, however far the next deadline: kernels have odd limits. */
@@ -48,7 +48,8 @@ static size_t weigh(const struct gyre_link *queue, size_t limit)
 {
     size_t weight = 0;
 
-    for (const struct gyre_link *link = queue->next; link != queue && weight < limit; link = link->next)
+    for (const struct gyre_link *link = queue->next; link != queue && weight < limit;
+         link = link->next)
         weight += container_of(link, struct gyre_call, link)->weight;
     return weight;
 }
@@ -162,8 +163,8 @@ static struct gyre_link *exchange_queues(struct gyre_loop *l)
     return batch;
 }
 
-/* The budget of a batch is spent: look at the kernel, and whether this is still the same process. On
- * an error what is left of the batch comes first in the next. */
+/* The budget of a batch is spent: look at the kernel, and whether this is still the same process.
+ * On an error what is left of the batch comes first in the next. */
 static int look_up(struct gyre_loop *l)
 {
     int err = l->inbox.forks != thread_forks ? -EOWNERDEAD : collect(l, 0);
@@ -303,8 +304,8 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
     loop_end_run(loop);
     if (err < 0)
         return err;
-    size_t left = loop->live + loop->live_timers + loop->live_asyncs + weigh(loop->ready, INT32_MAX) +
-                  inbox_has_mail(&loop->inbox);
+    size_t left = loop->live + loop->live_timers + loop->live_asyncs +
+                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox);
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

@@ -133,7 +133,8 @@ uint32_t gyre_timer_missed(const struct gyre_timer *timer)
 static void set_weight_of_timer(struct gyre_timer *timer, uint8_t weight)
 {
     if (timer && watcher_is_initialised(&timer->call))
-        watcher_set_weight(&timer->call, weight, timer->call.state >= TIMER_FAR ? &timer->call.loop->live_timers : NULL);
+        watcher_set_weight(&timer->call, weight,
+                           timer->call.state >= TIMER_FAR ? &timer->call.loop->live_timers : NULL);
 }
 
 void gyre_timer_ref(struct gyre_timer *timer)

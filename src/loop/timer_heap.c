@@ -27,8 +27,8 @@ static struct gyre_timer *meld(struct gyre_timer *a, struct gyre_timer *b)
     return a;
 }
 
-/* Make one heap of a list of siblings: meld them in pairs, then the pairs from the last to the first.
- * Returns its root, with stale sibling links. */
+/* Make one heap of a list of siblings: meld them in pairs, then the pairs from the last to the
+ * first. Returns its root, with stale sibling links. */
 static struct gyre_timer *meld_siblings(struct gyre_timer *first)
 {
     struct gyre_timer *pairs = NULL;
@@ -187,8 +187,8 @@ static bool children_are_sound(const struct gyre_timer *parent)
     return true;
 }
 
-/* The next node depth first: a child, else a sibling, else the sibling of the nearest parent that has
- * one. NULL after the last. */
+/* The next node depth first: a child, else a sibling, else the sibling of the nearest parent that
+ * has one. NULL after the last. */
 static const struct gyre_timer *next_in_heap(const struct gyre_timer *node)
 {
     if (node->place.child)

@@ -1,8 +1,8 @@
 /* Timers in exact order: a pairing heap by (deadline, seq).
  *
  * A node's link.next is its next sibling, link.prev its previous sibling or, for a first child, its
- * parent (NULL at the root), place.child its first child. Invariant: no node fires before its parent.
- * Insertion is O(1), removal O(log n) amortised, nothing is allocated, nothing recurses.
+ * parent (NULL at the root), place.child its first child. Invariant: no node fires before its
+ * parent. Insertion is O(1), removal O(log n) amortised, nothing is allocated, nothing recurses.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_TIMER_HEAP_H
@@ -19,8 +19,8 @@ static inline bool timer_precedes(const struct gyre_timer *a, const struct gyre_
 struct gyre_timer *timer_heap_insert(struct gyre_timer *root, struct gyre_timer *timer);
 struct gyre_timer *timer_heap_remove(struct gyre_timer *root, struct gyre_timer *timer);
 
-/* A heap of a list of timers, linked by link.next and ended by NULL. Sorts them, so that taking out the
- * first is cheap from then on; a list in order or nearly so costs next to nothing. */
+/* A heap of a list of timers, linked by link.next and ended by NULL. Sorts them, so that taking out
+ * the first is cheap from then on; a list in order or nearly so costs next to nothing. */
 struct gyre_timer *timer_heap_build(struct gyre_timer *list);
 
 /* Whether the invariant holds; for tests. */

@@ -1,8 +1,8 @@
 /* What all watchers have in common: where one is, and how an initialised one is told from garbage.
  *
  * Invariant: tag is a function of the watcher's address exactly if init has run on it there, so a
- * watcher that was copied, moved or only zeroed is recognised; its state is then valid. `weight` is what
- * it adds to the loop's counts of what keeps it alive: 1, or 0 if it is unref'ed.
+ * watcher that was copied, moved or only zeroed is recognised; its state is then valid. `weight` is
+ * what it adds to the loop's counts of what keeps it alive: 1, or 0 if it is unref'ed.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_WATCHER_H

@@ -87,8 +87,8 @@ static struct gyre_timer *timer_of(struct gyre_link *link)
     return container_of(link, struct gyre_timer, call.link);
 }
 
-/* Move the position to the begin of a bucket and place its timers anew. The heap is empty: those that are
- * near by now are sorted all at once. */
+/* Move the position to the begin of a bucket and place its timers anew. The heap is empty: those
+ * that are near by now are sorted all at once. */
 static void open_bucket(struct wheel *w, struct bucket_place at)
 {
     struct gyre_link *bucket = bucket_at(w, at);
@@ -121,7 +121,8 @@ static bool open_single(struct wheel *w, struct bucket_place at, uint64_t now)
     struct gyre_link *bucket = bucket_at(w, at);
     struct gyre_timer *timer = timer_of(bucket->next);
 
-    if (bucket->next != bucket->prev || timer->deadline != timer->place.due || timer->deadline > now)
+    if (bucket->next != bucket->prev || timer->deadline != timer->place.due ||
+        timer->deadline > now)
         return false;
     list_init(bucket);
     w->position = wheel_tick(timer->deadline);

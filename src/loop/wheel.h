@@ -5,10 +5,10 @@
  * group of eight bits in which its tick differs from `position`, the bucket that group's value. As
  * `position` moves on, a bucket is opened and its timers go to a lower level or to the heap.
  *
- * Invariants: position never decreases; a timer in a bucket has place.due <= deadline, and its bucket
- * is the one of place.due: a timer that was pushed back stays where it is until the bucket comes up.
- * `next` is never later than the earliest deadline, unless `stale` it is close to it. A bit of
- * `occupied` may outlive the last timer of its bucket, never the reverse.
+ * Invariants: position never decreases; a timer in a bucket has place.due <= deadline, and its
+ * bucket is the one of place.due: a timer that was pushed back stays where it is until the bucket
+ * comes up. `next` is never later than the earliest deadline, unless `stale` it is close to it. A
+ * bit of `occupied` may outlive the last timer of its bucket, never the reverse.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_WHEEL_H
@@ -93,8 +93,8 @@ static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
         wheel_remove_near(w, timer);
 }
 
-/* Change the deadline of a placed timer; it counts as started anew. To a later time that is a store:
- * its bucket will find out. */
+/* Change the deadline of a placed timer; it counts as started anew. To a later time that is a
+ * store: its bucket will find out. */
 static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
 {
     if (unlikely(timer->call.state != TIMER_FAR || deadline < timer->place.due)) {
@@ -112,8 +112,8 @@ static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_
         w->next = deadline;
 }
 
-/* Whether wheel_pop is worth calling: something may be due, or the position has fallen too far behind
- * the clock. Most often neither. */
+/* Whether wheel_pop is worth calling: something may be due, or the position has fallen too far
+ * behind the clock. Most often neither. */
 static inline bool wheel_is_ripe(const struct wheel *w, uint64_t now)
 {
     if (now >= w->next)
@@ -127,8 +127,8 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now);
 /* Take out any timer; NULL: the wheel is empty. */
 struct gyre_timer *wheel_drain(struct wheel *w);
 
-/* A time not later than the earliest deadline, GYRE_NEVER if there is none. Cheap: it may be a little
- * too early, when many timers lie in one bucket or the earliest one was stopped. */
+/* A time not later than the earliest deadline, GYRE_NEVER if there is none. Cheap: it may be a
+ * little too early, when many timers lie in one bucket or the earliest one was stopped. */
 uint64_t wheel_next(struct wheel *w);
 
 /* The earliest deadline itself. Looks at every timer of a bucket. */

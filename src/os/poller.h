@@ -24,7 +24,8 @@ enum {
     POLLER_BATCH = 256,      /* events per wait the loop makes room for */
 };
 
-/* `key` is what `set` was given; its lower 32 bits are the descriptor, the upper ones a generation. */
+/* `key` is what `set` was given; its lower 32 bits are the descriptor, the upper ones a generation.
+ */
 struct poller_event {
     uint64_t key;
     unsigned events;
@@ -37,8 +38,8 @@ struct poller {
     union {
         struct {
             int fd;
-            int alarm_fd;  /* timerfd, -1 until the first alarm */
-            bool coarse;   /* the kernel has no epoll_pwait2, or we were told not to use it */
+            int alarm_fd; /* timerfd, -1 until the first alarm */
+            bool coarse;  /* the kernel has no epoll_pwait2, or we were told not to use it */
         } epoll;
         struct {
             int fd;

@@ -73,7 +73,8 @@ static int grow_places(struct poller *p, size_t size)
     return 0;
 }
 
-/* The smallest size that serves for `needed`, when an array of `size` is doubled again and again. */
+/* The smallest size that serves for `needed`, when an array of `size` is doubled again and again.
+ */
 static size_t doubled(int size, int needed)
 {
     size_t result = size ? (size_t)size : 16;

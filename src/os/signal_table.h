@@ -1,8 +1,8 @@
 /* Which loops of the process want which signals: the one table in the library that all loops share.
  *
  * A loop takes part through a port. The handler counts a delivery in every port that watches the
- * signal and calls its `notify`; what it touches is atomic, and a port is not let go while a handler
- * may be looking at it.
+ * signal and calls its `notify`; what it touches is atomic, and a port is not let go while a
+ * handler may be looking at it.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_SIGNAL_TABLE_H
@@ -22,7 +22,7 @@ struct signal_port {
     struct signal_port *next;
     pid_t pid; /* deliveries to a forked child are not this port's */
     unsigned char watched[SIGNAL_COUNT];
-    unsigned count[SIGNAL_COUNT];        /* not yet taken */
+    unsigned count[SIGNAL_COUNT];         /* not yet taken */
     void (*notify)(struct signal_port *); /* async-signal-safe */
 };
 
@@ -32,8 +32,8 @@ bool signal_may_watch(int signo);
 /* Let `port` hear of `signo`. The first port in the process installs the handler. 0 or -errno. */
 int signal_table_add(struct signal_port *port, int signo);
 
-/* Undo it. When the last port goes, what was there before this library's handler is restored, and if a
- * delivery has not been taken from the port, or `owed`, the signal is raised again. */
+/* Undo it. When the last port goes, what was there before this library's handler is restored, and
+ * if a delivery has not been taken from the port, or `owed`, the signal is raised again. */
 void signal_table_remove(struct signal_port *port, int signo, bool owed);
 
 /* Take the count of deliveries of `signo` since the last time. */

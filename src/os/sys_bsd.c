@@ -22,8 +22,8 @@ static int bsd_kqueue(void)
 }
 
 /* NetBSD counts events in size_t, the others in int. */
-static int bsd_kevent(int kq, const struct kevent *changes, int change_count,
-                      struct kevent *events, int event_count, const struct timespec *timeout)
+static int bsd_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+                      int event_count, const struct timespec *timeout)
 {
 #ifdef __NetBSD__
     return kevent(kq, changes, (size_t)change_count, events, (size_t)event_count, timeout);

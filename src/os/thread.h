@@ -1,8 +1,8 @@
 /* Which thread this is, what loop it runs, and whether the process was forked.
  *
- * A thread that owns loops has a token, a number that no other thread has or had. A fork gives the one
- * thread of the child a new token, so a loop that remembers its owner's token tells another thread and a
- * forked child from its own by one comparison.
+ * A thread that owns loops has a token, a number that no other thread has or had. A fork gives the
+ * one thread of the child a new token, so a loop that remembers its owner's token tells another
+ * thread and a forked child from its own by one comparison.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_THREAD_H
@@ -25,8 +25,8 @@ extern THREAD_LOCAL uint64_t thread_token;
 /* The loop that runs on this thread, or NULL. */
 extern THREAD_LOCAL const void *thread_running;
 
-/* What the running loop has spent of its budget, or NULL. A fork spends it all in the child, so that the
- * loop looks up there after the callback, and need not ask after each one. */
+/* What the running loop has spent of its budget, or NULL. A fork spends it all in the child, so
+ * that the loop looks up there after the callback, and need not ask after each one. */
 extern THREAD_LOCAL uint32_t *thread_budget;
 
 /* How many forks lie between this process and the one that loaded the library. */
