@@ -27,8 +27,7 @@
 
 #include <errno.h>
 
-struct soon_call;
-struct soon_timer;
+struct soon;
 
 struct gyre_loop {
     /* What the hot paths touch. */
@@ -52,8 +51,7 @@ struct gyre_loop {
     bool autojump;
     uint64_t virtual_now;
 
-    struct soon_call *free_calls; /* nodes of gyre_call_soon that wait for their next use */
-    struct soon_timer *free_timers;
+    struct soon *free_soon; /* nodes of gyre_call_soon that wait for their next use */
     unsigned free_count;
 
     uint64_t timer_slack; /* for the thread that owns the loop; 0: as it is */

@@ -1,8 +1,8 @@
 /* call_soon and its kin: fire and forget, in nodes that the loop owns.
  *
- * Used nodes wait in free lists, at most FREE_LIMIT of them, so that a program that uses these in
- * steady state does not allocate. What comes from other threads is allocated each time: the lists
- * belong to the loop's thread.
+ * Used nodes wait in a free list, at most FREE_LIMIT of them, so that a program that uses these in
+ * steady state does not allocate. What comes from other threads is allocated each time: the list
+ * belongs to the loop's thread.
  *
  * SPDX-License-Identifier: MIT */
 #include "base/memory.h"
@@ -10,16 +10,13 @@
 
 enum { FREE_LIMIT = 1024 };
 
-struct soon_call {
-    struct gyre_call call;
+struct soon {
+    union {
+        struct gyre_call call;
+        struct gyre_timer timer;
+    } as;
     gyre_fn *fn;
-    struct soon_call *next_free;
-};
-
-struct soon_timer {
-    struct gyre_timer timer;
-    gyre_fn *fn;
-    struct soon_timer *next_free;
+    struct soon *next_free;
 };
 
 struct soon_post {
@@ -29,98 +26,86 @@ struct soon_post {
     void *arg;
 };
 
-static void free_call(struct gyre_loop *l, struct soon_call *soon)
+static inline struct soon *take_node(struct gyre_loop *l)
 {
-    if (l->free_count == FREE_LIMIT) {
+    struct soon *soon = l->free_soon;
+
+    if (unlikely(!soon))
+        return memory_alloc(&l->allocator, sizeof(*soon));
+    l->free_soon = soon->next_free;
+    l->free_count--;
+    return soon;
+}
+
+static inline void give_back(struct gyre_loop *l, struct soon *soon)
+{
+    if (unlikely(l->free_count == FREE_LIMIT)) {
         memory_free(&l->allocator, soon, sizeof(*soon));
         return;
     }
-    soon->next_free = l->free_calls;
-    l->free_calls = soon;
+    soon->next_free = l->free_soon;
+    l->free_soon = soon;
     l->free_count++;
 }
 
 static void soon_fire(struct gyre_call *call, void *arg)
 {
-    struct soon_call *soon = container_of(call, struct soon_call, call);
+    struct soon *soon = container_of(call, struct soon, as.call);
     gyre_fn *fn = soon->fn;
 
-    free_call(call->loop, soon);
+    give_back(call->loop, soon);
     fn(arg);
-}
-
-int gyre_call_soon(struct gyre_loop *loop, gyre_fn *fn, void *arg)
-{
-    if (!loop || !fn)
-        return -EINVAL;
-    int err = loop_enter(loop);
-    if (err < 0)
-        return err;
-
-    struct soon_call *soon = loop->free_calls;
-    if (likely(soon != NULL)) {
-        loop->free_calls = soon->next_free;
-        loop->free_count--;
-    } else {
-        soon = memory_alloc(&loop->allocator, sizeof(*soon));
-        if (!soon)
-            return -ENOMEM;
-    }
-
-    soon->call = (struct gyre_call){
-        .loop = loop,
-        .tag = watcher_tag(&soon->call),
-        .weight = 1,
-        .fn = soon_fire,
-        .arg = arg,
-    };
-    soon->fn = fn;
-    queue_append(loop, &soon->call);
-    return 0;
-}
-
-static void free_timer(struct gyre_loop *l, struct soon_timer *soon)
-{
-    if (l->free_count == FREE_LIMIT) {
-        memory_free(&l->allocator, soon, sizeof(*soon));
-        return;
-    }
-    soon->next_free = l->free_timers;
-    l->free_timers = soon;
-    l->free_count++;
 }
 
 static void later_fire(struct gyre_timer *timer, void *arg)
 {
-    struct soon_timer *soon = container_of(timer, struct soon_timer, timer);
-    gyre_fn *fn = soon->fn;
+    soon_fire(&timer->call, arg);
+}
 
-    free_timer(timer->call.loop, soon);
-    fn(arg);
+/* Take a node for fn; 0 or why not. */
+static inline int prepare(struct gyre_loop *l, gyre_fn *fn, struct soon **soon)
+{
+    if (unlikely(!l || !fn))
+        return -EINVAL;
+    int err = loop_enter(l);
+    if (unlikely(err < 0))
+        return err;
+
+    *soon = take_node(l);
+    if (unlikely(!*soon))
+        return -ENOMEM;
+    (*soon)->fn = fn;
+    return 0;
+}
+
+int gyre_call_soon(struct gyre_loop *loop, gyre_fn *fn, void *arg)
+{
+    struct soon *soon;
+    int err = prepare(loop, fn, &soon);
+
+    if (unlikely(err < 0))
+        return err;
+    soon->as.call = (struct gyre_call){
+        .fn = soon_fire,
+        .arg = arg,
+        .loop = loop,
+        .tag = watcher_tag(&soon->as.call),
+        .weight = 1,
+    };
+    queue_append(loop, &soon->as.call);
+    return 0;
 }
 
 int gyre_call_at(struct gyre_loop *loop, uint64_t deadline, gyre_fn *fn, void *arg)
 {
-    if (!loop || !fn)
-        return -EINVAL;
-    int err = loop_enter(loop);
+    struct soon *soon;
+    int err = prepare(loop, fn, &soon);
+
     if (err < 0)
         return err;
-
-    struct soon_timer *soon = loop->free_timers;
-    if (soon) {
-        loop->free_timers = soon->next_free;
-        loop->free_count--;
-    } else {
-        soon = memory_alloc(&loop->allocator, sizeof(*soon));
-        if (!soon)
-            return -ENOMEM;
-    }
-
-    soon->timer = (struct gyre_timer){ 0 };
-    (void)gyre_timer_init(&soon->timer, loop, later_fire, arg);
-    soon->fn = fn;
-    return gyre_timer_start_at(&soon->timer, deadline);
+    soon->as.timer = (struct gyre_timer){ 0 };
+    (void)gyre_timer_init(&soon->as.timer, loop, later_fire, arg);
+    return gyre_timer_start_at(&soon->as.timer, deadline);
 }
 
 int gyre_call_later(struct gyre_loop *loop, uint64_t delay, gyre_fn *fn, void *arg)
@@ -175,26 +160,19 @@ int gyre_call_soon_threadsafe(struct gyre_loop *loop, gyre_fn *fn, gyre_drop_fn 
 
 void soon_retire(struct gyre_loop *l, struct gyre_call *call)
 {
-    if (call->fn == soon_fire) {
-        free_call(l, container_of(call, struct soon_call, call));
-    } else if (call->fn == timer_fire) {
-        struct gyre_timer *timer = container_of(call, struct gyre_timer, call);
+    bool is_later =
+        call->fn == timer_fire && container_of(call, struct gyre_timer, call)->fn == later_fire;
 
-        if (timer->fn == later_fire)
-            free_timer(l, container_of(timer, struct soon_timer, timer));
-    }
+    if (is_later || call->fn == soon_fire)
+        give_back(l, container_of(call, struct soon, as.call));
 }
 
 void soon_close(struct gyre_loop *l)
 {
-    while (l->free_calls) {
-        struct soon_call *soon = l->free_calls;
-        l->free_calls = soon->next_free;
-        memory_free(&l->allocator, soon, sizeof(*soon));
-    }
-    while (l->free_timers) {
-        struct soon_timer *soon = l->free_timers;
-        l->free_timers = soon->next_free;
+    while (l->free_soon) {
+        struct soon *soon = l->free_soon;
+
+        l->free_soon = soon->next_free;
         memory_free(&l->allocator, soon, sizeof(*soon));
     }
     l->free_count = 0;

@@ -148,24 +148,11 @@ static int epoll_alarm(struct poller *p, uint64_t delay)
     return sys->timerfd_settime(p->u.epoll.alarm_fd, ns) < 0 ? -errno : 0;
 }
 
-const struct poller_ops poller_epoll = {
-    .name = "epoll",
-    .edge = true,
-    .open = epoll_open,
-    .close = epoll_close,
-    .set = epoll_set,
-    .wait = epoll_collect,
-    .fd = epoll_fd,
-    .alarm = epoll_alarm,
-};
+#define EPOLL_OPS(poller_name)                                                         \
+    {                                                                                  \
+        .name = (poller_name), .edge = true, .open = epoll_open, .close = epoll_close, \
+        .set = epoll_set, .wait = epoll_collect, .fd = epoll_fd, .alarm = epoll_alarm, \
+    }
 
-const struct poller_ops poller_epoll_wait = {
-    .name = "epoll_wait",
-    .edge = true,
-    .open = epoll_open,
-    .close = epoll_close,
-    .set = epoll_set,
-    .wait = epoll_collect,
-    .fd = epoll_fd,
-    .alarm = epoll_alarm,
-};
+const struct poller_ops poller_epoll = EPOLL_OPS("epoll");
+const struct poller_ops poller_epoll_wait = EPOLL_OPS("epoll_wait");
