@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "gyre.h"
@@ -93,7 +92,8 @@ static void on_hup(struct gyre_signal *sig, unsigned count, void *arg)
     (void)sig;
     (void)count; /* several signals before the loop came to it need one reading only */
     if (err < 0) {
-        printf("reload failed (%s), keeping interval_ms = %u\n", strerror(-err), d->interval_ms);
+        printf("reload failed (%s), keeping interval_ms = %u\n", gyre_strerror(err),
+               d->interval_ms);
         return;
     }
     d->reloads++;
@@ -137,7 +137,7 @@ static int start(struct daemon *d)
     int err = read_config(d->config_path, &d->interval_ms);
 
     if (err < 0) {
-        fprintf(stderr, "daemon: %s: %s\n", d->config_path, strerror(-err));
+        fprintf(stderr, "daemon: %s: %s\n", d->config_path, gyre_strerror(err));
         return err;
     }
     d->started = gyre_loop_now(d->loop);

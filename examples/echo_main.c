@@ -80,14 +80,14 @@ static bool serve(struct gyre_loop *loop, struct echo_server *server, struct ech
     load->port = server->port;
     err = load->connections > 0 ? echo_load_start(load) : 0;
     if (err < 0) {
-        fprintf(stderr, "echo_server: cannot start the load: %s\n", strerror(-err));
+        fprintf(stderr, "echo_server: cannot start the load: %s\n", gyre_strerror(err));
         load->connections = 0;
     } else {
         err = gyre_loop_run(loop);
     }
 
     printf("server: stopping, %u connections to drain\n", server->open);
-    cut = echo_server_drain(server, DRAIN_QUIET, gyre_loop_now(loop) + DRAIN_TIME);
+    cut = echo_server_drain(server, DRAIN_QUIET, gyre_loop_clock(loop) + DRAIN_TIME);
     if (load->connections > 0)
         ok = echo_load_join(load) && server->accepted == load->connections &&
              server->idle == load->cut;
@@ -111,8 +111,7 @@ static int run(const struct options *opt)
     if ((err = watch_signal(&on_int, loop, SIGINT)) < 0 ||
         (err = watch_signal(&on_term, loop, SIGTERM)) < 0 ||
         (err = echo_server_start(&server, loop)) < 0)
-        fprintf(stderr, "echo_server: cannot start: %s\n",
-                strerror(-err)); /* sockets' errors, too */
+        fprintf(stderr, "echo_server: cannot start: %s\n", gyre_strerror(err));
     else
         ok = serve(loop, &server, &load);
     gyre_loop_destroy(loop); /* stops the signal watchers, too */

@@ -43,7 +43,9 @@ static void close_connection(struct echo_connection *c)
  * there is no need to do it less often. */
 static void restart_idle_timer(struct echo_connection *c)
 {
-    gyre_timer_start_at(&c->idle, gyre_loop_now(c->server->loop) + c->server->idle_timeout);
+    uint64_t now = gyre_loop_now(c->server->loop);
+
+    gyre_timer_start_at(&c->idle, gyre_time_add(now, c->server->idle_timeout));
 }
 
 static void on_idle(struct gyre_timer *timer, void *arg)

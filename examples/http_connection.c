@@ -59,7 +59,7 @@ static void on_timeout(struct gyre_timer *timer, void *arg)
 
 static void restart_timeout(struct http_connection *c, uint64_t delay)
 {
-    gyre_timer_start_at(&c->timeout, gyre_loop_now(c->server->loop) + delay);
+    gyre_timer_start_at(&c->timeout, gyre_time_add(gyre_loop_now(c->server->loop), delay));
 }
 
 /* ------------------------------------------------------------------ answers */

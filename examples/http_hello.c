@@ -105,7 +105,7 @@ static int serve(struct program *p)
     if (err >= 0) {
         p->server.draining = true;
         http_connections_drain(&p->server);
-        err = gyre_loop_shutdown(loop, gyre_loop_now(loop) + DRAIN_TIME);
+        err = gyre_loop_shutdown(loop, gyre_loop_clock(loop) + DRAIN_TIME);
     }
     printf("http_hello: %llu connections, %llu requests answered, %llu refused, %u cut\n",
            p->accepted, p->server.answered, p->server.refused, http_connections_cut(&p->server));
@@ -161,6 +161,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* writing to a connection that was reset is an error, not the end */
     err = run((uint16_t)port, GYRE_MS(timeout_ms));
     if (err < 0)
-        fprintf(stderr, "http_hello: %s\n", strerror(-err)); /* which knows sockets' errors, too */
+        fprintf(stderr, "http_hello: %s\n", gyre_strerror(err));
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

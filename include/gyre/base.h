@@ -32,6 +32,12 @@
 extern "C" {
 #endif
 
+/* time + delay, or GYRE_NEVER where that would be too late for a uint64_t. Never fails. */
+static inline uint64_t gyre_time_add(uint64_t time, uint64_t delay)
+{
+    return delay > GYRE_NEVER - time ? GYRE_NEVER : time + delay;
+}
+
 /* Codes that errno has no word for. They lie below every errno value of every system. */
 enum gyre_error {
     GYRE_EUNINIT = -20001, /* the watcher was never initialised, or was moved or copied since */

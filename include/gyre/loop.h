@@ -21,21 +21,28 @@
  * function and argument; `start` (or `send`) arms it; `stop` disarms it. For all of them:
  *
  * - A callback never runs inside the call that registered it: it runs from the loop's queue.
- * - When `stop` returns, the callback will not run, even if its event had been collected already,
- *   and the memory is yours: free it, reuse it, let it go out of scope. This holds in every
- *   callback, also in the watcher's own. There is no close callback.
- * - stop on a watcher that is not started, or was only zeroed, does nothing and returns false. It
- *   returns true when it prevented something.
- * - Before its first `init` a watcher is zeroed: `= { 0 }`, calloc, or static. That is how init
- *   can refuse a second init of a started watcher.
+ * - When `stop` returns on the loop's thread, the callback will not run, even if its event had been
+ *   collected already, and the memory is yours: free it, reuse it, let it go out of scope. This
+ *   holds in every callback, also in the watcher's own. There is no close callback.
+ * - stop returns true if it prevented something, false if there was nothing to prevent: the watcher
+ *   is not started, was only zeroed, or its loop has been closed or destroyed since. (A one-shot
+ *   timer, a call and a post are no longer started while their callback runs.)
+ * - start on a started watcher moves a timer, changes the events of an io (-EBUSY for another fd),
+ *   and is refused for the others: -EALREADY, for a signal -EBUSY if it watches another one.
+ * - Before its first `init` a watcher is zeroed: `= { 0 }` (in C++ `{}`), calloc, or static. That
+ *   is how init can refuse a second init of a started watcher. A stopped one may be started or
+ *   initialised again as it is.
  * - A started watcher keeps gyre_loop_run running, unless you `unref` it: then it works as before
  *   but does not keep the loop alive. ref and unref may be called at any time after init, on the
  *   loop's thread, and count nothing: the last call decides. init begins with ref.
- * - A started watcher must not be moved, copied over or freed; stop it first.
+ * - A started watcher must not be moved, overwritten or freed; stop it first. gyre cannot notice if
+ *   you do not: the loop would then run on memory that is no longer what it was.
  *
  * THREADS. A loop and its watchers belong to one thread, the one that created the loop (or adopted
  * it, see gyre_loop_adopt). Every function here must be called on it, except those that say "any
- * thread". Another thread gets -EPERM (false from those that return bool) and nothing happens.
+ * thread". Another thread gets -EPERM and nothing happens; of the functions that return bool it
+ * gets false, so a stop that is refused leaves the watcher started; ref and unref do nothing. The
+ * same holds in a forked child until gyre_loop_after_fork.
  *
  * ERRORS that any int function on a loop or a watcher may return, and which changed nothing:
  * -EINVAL an argument is NULL or out of its bounds; -EPERM the wrong thread; -ESHUTDOWN the loop is
@@ -46,8 +53,8 @@
  * read the clock once, then append to the queue: fd events, signals, posts of other threads in the
  * order they were posted, due timers by (deadline, order of start). Then run what is queued, first
  * in first out; what those callbacks queue waits for the next tick. While the queue is not empty
- * the kernel is asked every 64 callbacks or so, at the latest after 1024, so that neither a chain
- * of callbacks nor a hot descriptor starves anything.
+ * the kernel is asked after 64 callbacks at the end of a tick, and within a long tick every 1024,
+ * so that neither a chain of callbacks nor a hot descriptor starves anything.
  *
  * COST. O(1) and no allocation unless said otherwise.
  *
@@ -69,6 +76,21 @@ struct gyre_signal;
 struct gyre_async;
 struct gyre_post;
 
+/* ------------------------------------------------------------------ callbacks */
+
+/* Each gets its watcher and the `arg` of its init. `events` are bits of enum gyre_events, `count`
+ * is the number of deliveries since the last call. */
+typedef void gyre_call_fn(struct gyre_call *call, void *arg);
+typedef void gyre_timer_fn(struct gyre_timer *timer, void *arg);
+typedef void gyre_io_fn(struct gyre_io *io, unsigned events, void *arg);
+typedef void gyre_signal_fn(struct gyre_signal *sig, unsigned count, void *arg);
+typedef void gyre_async_fn(struct gyre_async *async, void *arg);
+typedef void gyre_post_fn(struct gyre_post *post, void *arg);
+
+/* A function of the conveniences, and the destructor of an argument. */
+typedef void gyre_fn(void *arg);
+typedef void gyre_drop_fn(void *arg);
+
 /* ------------------------------------------------------------------ the life of a loop */
 
 /* How to make a loop. Zero what you do not set, and set `size` to sizeof(struct
@@ -88,8 +110,8 @@ struct gyre_loop_options {
     unsigned fd_capacity;
 
     /* Linux: how late, in nanoseconds, the kernel may wake this thread to save power
-     * (PR_SET_TIMERSLACK of the creating or adopting thread). 0: leave it (usually 50 us). Others
-     * ignore it. */
+     * (PR_SET_TIMERSLACK of the creating or adopting thread, which keeps it). 0: leave it (usually
+     * 50 us). Others ignore it. */
     uint64_t timer_slack;
 };
 
@@ -98,8 +120,9 @@ struct gyre_loop_options {
  * Ownership:  `out` receives the loop; end it with gyre_loop_destroy. `opt` may be NULL and is not
  *             kept.
  * Thread:     any; the loop then belongs to it.
- * Errors:     -ENOMEM, -EMFILE, -ENFILE, GYRE_EPOLLER no such poller here, -EINVAL opt->size is 0.
- *             `out` is written on success only.
+ * Errors:     -ENOMEM, -EMFILE, -ENFILE; GYRE_EPOLLER no poller of that name here, in the options
+ *             or in GYRE_POLLER; -EINVAL opt->size is 0, or opt sets a member that this version
+ *             does not know. `out` is written on success only.
  * Cost:       about 30 KiB, and 5 KiB for each 128 descriptor numbers once one of them is watched;
  *             two or three descriptors of its own, one more once gyre_loop_fd is used, all
  *             close-on-exec.
@@ -145,14 +168,16 @@ typedef bool gyre_while_fn(void *arg);
 /* Run while `pending(arg)` is true. It is asked before the first tick and after every tick, so it
  * should be cheap.
  *
- * Errors:     GYRE_RUN_DONE: it returned false; GYRE_RUN_STOPPED: gyre_loop_stop; -EDEADLK: it is
- *             still true, but nothing keeps the loop alive, so it would stay so for ever; else as
- *             gyre_loop_run.
+ * Errors:     GYRE_RUN_DONE: it returned false (a pending stop stays pending); GYRE_RUN_STOPPED:
+ *             gyre_loop_stop; -EDEADLK: it is still true, but nothing keeps the loop alive, so that
+ *             it can never become false; else as gyre_loop_run.
  * Re-entrancy: `pending` may start and stop watchers, but not run the loop.
  */
 GYRE_API int gyre_loop_run_while(struct gyre_loop *loop, gyre_while_fn *pending, void *arg);
 
-/* Make gyre_loop_run return at the end of its tick; if it is not running, its next run.
+/* End the run under way at the end of its tick: gyre_loop_run, gyre_loop_run_while,
+ * gyre_loop_shutdown or gyre_test_advance; if there is none, the next one, after one tick without
+ * waiting. gyre_loop_run_once only does not wait, and leaves it pending.
  *
  * Thread:     any thread and signal handlers. Never fails, NULL is ignored; no effect on a closed
  *             loop.
@@ -165,8 +190,9 @@ GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
  * early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes next, or another run, for
  * this is also how to run a loop for a given time.
  *
- * Errors:     returns how many watchers still keep it alive, 0 when all is settled; else as
- *             gyre_loop_run.
+ * Errors:     returns 0 when all is settled, else the number of watchers that still keep the loop
+ *             alive, whether it was the deadline or gyre_loop_stop that ended it (waiting posts
+ *             count as one); else as gyre_loop_run.
  * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
  *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs
  *             one tick.
@@ -179,9 +205,9 @@ GYRE_API int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline);
  * stopped; then what other threads posted is dropped, in the order it was posted: the `drop`
  * function of each gyre_post and gyre_call_soon_threadsafe runs exactly once. Your watchers are
  * left as if you had stopped them; your descriptors stay open. A gyre_post_send, gyre_async_send or
- * gyre_call_soon_threadsafe that comes later gets -ESHUTDOWN, one that comes at the same time gets
- * one or the other, never both. The memory of the loop and the descriptor that other threads wake
- * it by stay until gyre_loop_destroy.
+ * gyre_call_soon_threadsafe that comes later gets -ESHUTDOWN, one that comes at the same time is
+ * either refused so or accepted and dropped. The memory of the loop and the descriptor that other
+ * threads wake it by stay until gyre_loop_destroy.
  *
  * Re-entrancy: `drop` functions may stop watchers; starting one is refused.
  * Errors:     -EBUSY inside a callback of this loop; 0 if it was closed before. Works on any thread
@@ -197,15 +223,16 @@ GYRE_API int gyre_loop_close(struct gyre_loop *loop);
  * No thread may be inside, or come later with, a call on this loop: end or join them between
  * gyre_loop_close and this.
  *
- * Errors:     as gyre_loop_close.
+ * Errors:     as gyre_loop_close; the loop is then not freed.
  */
 GYRE_API int gyre_loop_destroy(struct gyre_loop *loop);
 
-/* Make the calling thread the loop's thread. The former one must be through with it.
+/* Make the calling thread the loop's thread. The former one must have finished with it.
  *
- * For programs that create a loop in one thread and run it in another.
+ * For programs that create a loop in one thread and run it in another. All watchers come along.
  *
- * Thread:     any, but two may not race for it.
+ * Thread:     any, but what the former one did must happen before it: by a join, a mutex or the
+ *             start of the thread.
  * Errors:     -EBUSY the loop is running.
  */
 GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
@@ -216,7 +243,8 @@ GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
  * objects of the child's own; the parent's loop does not notice. The calling thread becomes the
  * loop's thread. Signals that the parent had received but not dispatched are forgotten here. A
  * child that wants none of it calls gyre_loop_destroy instead. Until one of the two, every other
- * call on the loop is refused with -EOWNERDEAD.
+ * call on the loop is refused with -EOWNERDEAD, and the handlers of watched signals do nothing: a
+ * SIGTERM does not end such a child. One that only calls exec or _exit needs neither.
  *
  * Errors:     0 also when the process is not such a child; -EBUSY inside a callback, or another
  *             thread of the parent was running the loop at the moment of the fork; -ENOMEM,
@@ -227,21 +255,23 @@ GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
 GYRE_API int gyre_loop_after_fork(struct gyre_loop *loop);
 
 /* The time of this tick, in nanoseconds of the monotonic clock: read once, when the kernel last
- * returned. What a callback needs for deadlines: gyre_timer_start_at(t, gyre_loop_now(l) + delay)
- * costs no clock reading.
+ * returned; before the first tick, when the loop was made. What a callback needs for deadlines:
+ * gyre_timer_start_at(t, gyre_time_add(gyre_loop_now(l), delay)) costs no clock reading.
  *
- * Thread:     loop thread. Never fails; 0 for NULL.
+ * Thread:     the loop's, which is not checked; others use gyre_loop_clock. Never fails; 0 for
+ *             NULL.
  */
 GYRE_API uint64_t gyre_loop_now(const struct gyre_loop *loop);
 
-/* The clock itself, read now: later than gyre_loop_now by what this tick's callbacks have taken.
+/* The clock itself, read now: later than gyre_loop_now by what this tick's callbacks have taken. On
+ * a test loop, its virtual time.
  *
  * Thread:     any. Never fails; 0 for NULL. Cost: one clock reading, about 25 ns.
  */
 GYRE_API uint64_t gyre_loop_clock(const struct gyre_loop *loop);
 
 /* Whether anything keeps the loop alive: what gyre_loop_run asks before each tick. False on a
- * closed loop, on another thread and for NULL.
+ * closed loop, on another thread, in a forked child before gyre_loop_after_fork, and for NULL.
  */
 GYRE_API bool gyre_loop_is_alive(const struct gyre_loop *loop);
 
@@ -271,17 +301,6 @@ GYRE_API int gyre_loop_fd(struct gyre_loop *loop);
 struct gyre_link {
     struct gyre_link *next, *prev;
 };
-
-typedef void gyre_call_fn(struct gyre_call *call, void *arg);
-typedef void gyre_timer_fn(struct gyre_timer *timer, void *arg);
-typedef void gyre_io_fn(struct gyre_io *io, unsigned events, void *arg);
-typedef void gyre_signal_fn(struct gyre_signal *sig, unsigned count, void *arg);
-typedef void gyre_async_fn(struct gyre_async *async, void *arg);
-typedef void gyre_post_fn(struct gyre_post *post, void *arg);
-
-/* A function of the conveniences, and the destructor of an argument. */
-typedef void gyre_fn(void *arg);
-typedef void gyre_drop_fn(void *arg);
 
 /* What the queue holds. Every other watcher begins with one. */
 struct gyre_call {
@@ -363,9 +382,11 @@ GYRE_API bool gyre_call_is_started(const struct gyre_call *call);
 GYRE_API void gyre_call_ref(struct gyre_call *call);
 GYRE_API void gyre_call_unref(struct gyre_call *call);
 
-/* Run `fn(arg)` soon, once. The node is the loop's, so there is nothing to stop.
+/* Run `fn(arg)` soon, once. The node is the loop's, so there is nothing to stop; it keeps the loop
+ * alive until it has run.
  *
- * Ownership:  `arg` stays yours; if the loop is closed first, fn does not run.
+ * Ownership:  `arg` stays yours; if the loop is closed first, fn does not run, and nobody frees it
+ *             but you.
  * Errors:     -ENOMEM.
  * Cost:       nodes are kept and used again: no allocation once warm.
  * Source:     loop/soon.c; tests: soon_test.c.
@@ -392,7 +413,7 @@ GYRE_API int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, g
  * computing for a while does not shorten the delay.
  *
  * Never early. Timers with equal deadlines fire in the order they were started. A started timer is
- * moved, and fires once.
+ * moved, and fires once; a repeating one becomes one-shot.
  *
  * Re-entrancy: in any callback, also the timer's own; it fires in a later tick even with delay 0.
  * Errors:     never -ENOMEM.
@@ -434,9 +455,11 @@ GYRE_API void gyre_timer_unref(struct gyre_timer *timer);
 enum gyre_events {
     GYRE_READ = 1,   /* a read, accept or receive would not block */
     GYRE_WRITE = 2,  /* a write would not block, a connect has ended */
-    GYRE_HANGUP = 4, /* the peer is gone; unread data may remain: read until 0 or an error */
+    GYRE_HANGUP = 4, /* the peer is gone in both directions; unread data may remain: read until 0
+                        or an error. (Half closed: GYRE_READ, and the read returns 0.) */
     GYRE_ERROR = 8,  /* an error is pending: the next read or write tells it */
-    GYRE_GONE = 16,  /* the descriptor was closed while watched; the watcher has been stopped */
+    GYRE_GONE = 16,  /* the descriptor was closed while watched; the watcher has been stopped, and
+                        the number may be another file's: do not read, write or close it */
 };
 
 /* Tie `io` to a loop, function and argument.
@@ -450,23 +473,29 @@ GYRE_API int gyre_io_init(struct gyre_io *io, struct gyre_loop *loop, gyre_io_fn
  * callback is repeated as long as the descriptor is ready.
  *
  * The callback gets the events that you asked for and that have come. At a hang-up or an error it
- * gets all you asked for, with GYRE_HANGUP or GYRE_ERROR as a hint, so that code which just reads
- * or writes learns the rest from the result. Be ready for EAGAIN: somebody else may have read in
- * between. Any number of watchers, also of several loops, may watch one descriptor; on one loop
- * those for reading run before those for writing only, otherwise in the order they were started.
+ * gets all you asked for (GYRE_WRITE, if that was all), with GYRE_HANGUP or GYRE_ERROR as a hint,
+ * so that code which just reads or writes learns the rest from the result. Be ready for EAGAIN:
+ * somebody else may have read in between. Any number of watchers, also of several loops, may watch
+ * one descriptor; on one loop those for reading run before those for writing only, otherwise in the
+ * order they were started.
  *
  * On a started watcher of the same fd it changes the events; events that were collected and are no
  * longer asked for are forgotten. With another fd it is refused: stop first.
  *
- * Stop every watcher of a descriptor before you close(2) it. The number may be used for a new file
- * at once, and never sees an event of the old one. If you forget, the loop survives: nobody is
- * called for a file that is gone, though its own watcher may wait for ever (epoll) or get
- * GYRE_GONE (poll).
+ * Stop every watcher of a descriptor before you close(2) it; then the number may be used for a new
+ * file at once, and never sees an event of the old one. If you forget, nobody is called for the
+ * closed file: its watcher waits for ever (epoll, kqueue) or gets GYRE_GONE (poll). But once the
+ * number is a new file and that is watched too, the forgotten watcher is called for the new file:
+ * gyre cannot tell the two apart.
+ *
+ * gyre leaves SIGPIPE alone: a write to a peer that is gone kills the process, unless you ignore
+ * the signal or send with MSG_NOSIGNAL.
  *
  * Ownership:  fd stays yours. It should be non-blocking; gyre neither checks nor changes it.
- * Errors:     -EBADF fd is negative or not open; -EINVAL events is 0 or has other bits; -EBUSY it
- *             watches another fd; -EPERM also: the kernel cannot watch this kind of file (a
- *             regular file, with epoll); -ENOMEM; -ENOSPC the user's limit of watched descriptors.
+ * Errors:     -EBADF fd is negative or not open; -EINVAL events is 0 (to pause, stop it) or has
+ *             other bits; -EBUSY it watches another fd; -EPERM also: the kernel cannot watch this
+ *             kind of file (a regular file, with epoll; poll can); -ENOMEM; -ENOSPC the user's
+ *             limit of watched descriptors.
  * Cost:       one system call for the first watcher of an fd and for the last that stops; a change
  *             of events waits for the end of the tick and costs one, or none if it was undone.
  */
@@ -501,6 +530,10 @@ GYRE_API int gyre_signal_init(struct gyre_signal *sig, struct gyre_loop *loop, g
  * last one stops it restores what was there before, and if a delivery had not been dispatched yet
  * it raises the signal again, so that none is lost.
  *
+ * A signal that is blocked in every thread is not delivered; gyre does not unblock it. Leave the
+ * disposition of a watched signal alone. Like every handler, gyre's hears of several SIGCHLD at
+ * once: reap with waitpid(-1, ..., WNOHANG) until there are no more.
+ *
  * The watchers by which a program is told to end are usually unref'ed: they should not keep the
  * loop running when all else is done.
  *
@@ -527,11 +560,16 @@ GYRE_API void gyre_signal_unref(struct gyre_signal *sig);
 GYRE_API int gyre_async_init(struct gyre_async *async, struct gyre_loop *loop, gyre_async_fn *fn,
                              void *arg);
 
-/* Let it be sent. A started async keeps the loop alive: somebody outside may have news. */
+/* Arm it: from now on it can be sent. A started async keeps the loop alive: somebody outside may
+ * have news.
+ *
+ * Errors:     -EALREADY it is started.
+ */
 GYRE_API int gyre_async_start(struct gyre_async *async);
 
 /* Run the callback on the loop soon. Any number of sends before it begins make one call of it; one
- * that comes after it has begun makes another.
+ * that comes after it has begun makes another. What a sender wrote before its send is visible to
+ * that call.
  *
  * Thread:     any thread and signal handlers, errno kept.
  * Errors:     -EINVAL it is NULL or not started; -ESHUTDOWN the loop is closed; -EOWNERDEAD.
@@ -540,7 +578,7 @@ GYRE_API int gyre_async_start(struct gyre_async *async);
 GYRE_API int gyre_async_send(struct gyre_async *async);
 
 /* As every stop. A send that another thread is in the middle of is waited for (it takes a few
- * instructions); that no thread begins one later is for you to know before you free the memory.
+ * instructions); make sure that no thread begins one later before you free the memory.
  */
 GYRE_API bool gyre_async_stop(struct gyre_async *async);
 GYRE_API bool gyre_async_is_started(const struct gyre_async *async);
@@ -557,7 +595,11 @@ GYRE_API int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre
                             gyre_drop_fn *drop, void *arg);
 
 /* Hand `post` to the loop: `fn(post, arg)` runs there once, in the order of posting among the posts
- * of all threads. Accepted posts keep the loop alive.
+ * of all threads. What the sender wrote before is visible to it.
+ *
+ * An accepted post keeps the loop alive until it has run; one that some thread is still going to
+ * send does not. While threads are at work for a loop keep a gyre_async started, or gyre_loop_run
+ * may return before they report.
  *
  * Ownership:  once it is accepted, the node is the loop's until fn or drop begins: exactly one of
  *             them runs, drop(arg) if the loop is closed first. Refused, it stays yours.

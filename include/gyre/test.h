@@ -28,9 +28,11 @@ extern "C" {
 
 /* As gyre_loop_create, on a clock of its own that begins at 1 s and stands still.
  *
- * On such a loop gyre_loop_run, gyre_loop_run_while and gyre_loop_shutdown return -EDEADLK where
- * they would have to wait for nothing but timers, which nobody could advance meanwhile; run_once
- * does not wait for timers.
+ * On such a loop every run (gyre_loop_run, run_while, shutdown, run_once without a limit) returns
+ * -EDEADLK where it would have to wait for nothing but timers: nobody could advance the clock
+ * meanwhile. While something else is started (a descriptor, a signal, an async) it waits for that,
+ * in real time, and no timer fires. gyre_loop_shutdown returns -EDEADLK also where only its
+ * deadline is left to wait for; use gyre_test_autojump around it.
  *
  * Source:     loop/testclock.c; tests: testclock_test.c.
  */

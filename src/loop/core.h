@@ -162,11 +162,6 @@ static inline uint64_t loop_clock(const struct gyre_loop *l)
     return unlikely(l->is_virtual) ? loop_virtual_clock(l) : clock_now();
 }
 
-static inline uint64_t time_add(uint64_t time, uint64_t delay)
-{
-    return delay > GYRE_NEVER - time ? GYRE_NEVER : time + delay;
-}
-
 static inline uint64_t time_until(uint64_t deadline, uint64_t now)
 {
     if (deadline == GYRE_NEVER)

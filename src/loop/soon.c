@@ -112,7 +112,7 @@ int gyre_call_later(struct gyre_loop *loop, uint64_t delay, gyre_fn *fn, void *a
 {
     if (!loop)
         return -EINVAL;
-    return gyre_call_at(loop, time_add(loop_clock(loop), delay), fn, arg);
+    return gyre_call_at(loop, gyre_time_add(loop_clock(loop), delay), fn, arg);
 }
 
 static void posted_fire(struct gyre_post *post, void *arg)

@@ -21,7 +21,7 @@ static void set_clock(struct gyre_loop *l, uint64_t now)
 bool testclock_jump(struct gyre_loop *l, uint64_t max_wait)
 {
     uint64_t deadline = wheel_first_deadline(&l->wheel);
-    uint64_t limit = time_add(l->virtual_now, max_wait);
+    uint64_t limit = gyre_time_add(l->virtual_now, max_wait);
 
     if (!l->autojump || l->live_asyncs > 0)
         return false;

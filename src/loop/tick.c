@@ -280,17 +280,18 @@ int gyre_loop_run_once(struct gyre_loop *loop, uint64_t max_wait)
 
 static int drain_until(struct gyre_loop *l, uint64_t deadline)
 {
-    int err;
+    /* A clock that stands still never reaches a deadline. */
+    bool stands = l->is_virtual && !l->autojump && deadline != GYRE_NEVER;
+    int ran;
 
     do {
         uint64_t wait = time_until(deadline, loop_clock(l));
 
-        /* A clock that stands still never reaches the deadline. */
-        if (l->is_virtual && !l->autojump && wait > 0)
-            wait = GYRE_NEVER;
-        err = tick(l, wait);
-    } while (err >= 0 && !take_stop(l) && loop_has_work(l) && loop_clock(l) < deadline);
-    return err;
+        ran = tick(l, stands ? 0 : wait);
+        if (stands && wait > 0 && ran == 0 && list_is_empty(l->ready) && !stop_is_pending(l))
+            return loop_has_work(l) ? -EDEADLK : 0;
+    } while (ran >= 0 && !take_stop(l) && loop_has_work(l) && loop_clock(l) < deadline);
+    return ran;
 }
 
 int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
@@ -299,7 +300,7 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
 
     if (err < 0)
         return err;
-    if (loop_has_work(loop))
+    if (loop_has_work(loop) || stop_is_pending(loop))
         err = drain_until(loop, deadline);
     loop_end_run(loop);
     if (err < 0)

@@ -13,7 +13,7 @@ static void rearm_periodic(struct gyre_timer *timer)
     uint64_t missed = late / timer->interval;
 
     timer->missed = missed > UINT32_MAX ? UINT32_MAX : (uint32_t)missed;
-    timer->deadline = time_add(timer->deadline + missed * timer->interval, timer->interval);
+    timer->deadline = gyre_time_add(timer->deadline + missed * timer->interval, timer->interval);
     l->live_timers += timer->call.weight;
     wheel_insert(&l->wheel, timer);
 }
@@ -82,7 +82,7 @@ int gyre_timer_start(struct gyre_timer *timer, uint64_t delay)
         return -EINVAL;
     if (!watcher_is_initialised(&timer->call))
         return GYRE_EUNINIT;
-    return gyre_timer_start_at(timer, time_add(loop_clock(timer->call.loop), delay));
+    return gyre_timer_start_at(timer, gyre_time_add(loop_clock(timer->call.loop), delay));
 }
 
 int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)

@@ -89,6 +89,24 @@ static void watchers_of_a_destroyed_loop_can_move_to_another(void **state)
     kinds_stop_all(k);
 }
 
+/* Their loop is gone, and they know it only by not being started. */
+static void watchers_of_a_destroyed_loop_can_still_be_stopped(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct kinds *k = kinds_init(f);
+
+    start_all(k);
+    assert_int_equal(gyre_loop_destroy(f->loop), 0);
+    f->loop = NULL;
+    for (enum kind kind = 0; kind < KIND_WATCHERS; kind++) {
+        assert_false(kinds_is_started(k, kind));
+        assert_false(kinds_stop(k, kind));
+    }
+    assert_true(gyre_timer_deadline(&k->timer) == GYRE_NEVER);
+    assert_int_equal(gyre_io_fd(&k->io), -1);
+    assert_int_equal(gyre_io_events(&k->io), 0);
+}
+
 static void descriptors_of_the_user_stay_open(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -384,6 +402,7 @@ int main(void)
         TEST(close_drops_what_was_collected),
         TEST(close_leaves_watchers_as_if_stopped),
         TEST(watchers_of_a_destroyed_loop_can_move_to_another),
+        TEST(watchers_of_a_destroyed_loop_can_still_be_stopped),
         TEST(descriptors_of_the_user_stay_open),
         TEST(poller_is_closed_by_close_and_the_rest_by_destroy),
         TEST(close_restores_the_disposition),

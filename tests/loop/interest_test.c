@@ -1,5 +1,5 @@
-/* What the kernel is told of descriptors, and when: the first watcher and the last at once, a change of
- * events at the end of the tick, what was undone by then never.
+/* What the kernel is told of descriptors, and when: the first watcher and the last at once, a
+ * change of events at the end of the tick, what was undone by then never.
  *
  * The poller under test is the real one; only what it is told is counted, and refused on demand.
  *

@@ -83,7 +83,7 @@ static void hot_descriptor_does_not_keep_others_waiting(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ what callbacks do to their batch */
+/* ------------------------------------------------------------------ callbacks and their batch */
 
 /* Every watcher is a block of its own, so that a memory checker sees a late access. */
 static struct watch *blocks[MANY];
@@ -226,7 +226,7 @@ static void callbacks_may_stop_and_restart_others_of_a_large_batch(void **state)
         assert_int_equal(served_after_tick(f, crowd, count), started);
 }
 
-/* ------------------------------------------------------------------ a table that grows in a callback */
+/* ------------------------------------------------------------------ callbacks and the table */
 
 static struct watch throng[THRONG];
 

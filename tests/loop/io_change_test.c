@@ -1,4 +1,5 @@
-/* Changing what a started watcher asks for: now, for events collected already, and for the next ones.
+/* Changing what a started watcher asks for: now, for events collected already, and for the next
+ * ones.
  *
  * SPDX-License-Identifier: MIT */
 #include "watch.h"
@@ -59,10 +60,10 @@ static void paused_direction_comes_back(void **state)
     assert_int_equal(a.events, GYRE_WRITE);
 }
 
-/* ------------------------------------------------------------------ after the events were collected */
+/* ------------------------------------------------------------------ after they were collected */
 
-/* Start `b` on a descriptor that is ready in both directions, with `a` before it in the queue; return
- * the peer. */
+/* Start `b` on a descriptor that is ready in both directions, with `a` before it in the queue;
+ * return the peer. */
 static int start_ready_pair(struct fixture *f, unsigned events, void (*then)(struct watch *w))
 {
     int fds[2];

@@ -1,5 +1,5 @@
-/* Descriptors that were closed while watched, where the poller finds out: poll(2), and whoever reports
- * like it. Their watchers are stopped and told GYRE_GONE, once.
+/* Descriptors that were closed while watched, where the poller finds out: poll(2), and whoever
+ * reports like it. Their watchers are stopped and told GYRE_GONE, once.
  *
  * SPDX-License-Identifier: MIT */
 #include "watch.h"

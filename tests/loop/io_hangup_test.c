@@ -141,7 +141,8 @@ static void free_other(struct watch *w)
     watch_stop(w);
 }
 
-/* B1: the first of two callbacks of one report closes the descriptor and frees the other's memory. */
+/* B1: the first of two callbacks of one report closes the descriptor and frees the other's
+ * memory. */
 static void hang_up_is_not_told_to_who_was_stopped_by_the_first(void **state)
 {
     struct fixture *f = fixture_of(state);

@@ -1,4 +1,5 @@
-/* Reports that a kernel may make and seldom does: of the past, of nobody, twice, with every hint at once.
+/* Reports that a kernel may make and seldom does: of the past, of nobody, twice, with every hint at
+ * once.
  *
  * SPDX-License-Identifier: MIT */
 #include "watch.h"

@@ -1,5 +1,5 @@
-/* Descriptors that are closed, and numbers that are used again: the new file never sees an event of the
- * old one; and where the rules were broken, the loop survives.
+/* Descriptors that are closed, and numbers that are used again: the new file never sees an event of
+ * the old one; and where the rules were broken, the loop survives.
  *
  * SPDX-License-Identifier: MIT */
 #include "watch.h"
@@ -181,8 +181,8 @@ static void forgotten_watcher_does_not_hide_the_new_file(void **state)
     assert_int_equal(b.events, GYRE_READ);
 }
 
-/* Watch one end of a pair, leave the kernel with a registration that nobody can take back, and make it
- * report. */
+/* Watch one end of a pair, leave the kernel with a registration that nobody can take back, and make
+ * it report. */
 static void haunt(struct fixture *f, const int fds[2])
 {
     watch_start(f, &a, 1, fds[0], GYRE_READ);

@@ -251,8 +251,9 @@ static void closed_descriptor_that_was_watched_before_is_refused(void **state)
 
 static void events_must_be_read_or_write_or_both(void **state)
 {
-    static const unsigned wrong[] = { 0, GYRE_HANGUP, GYRE_READ | GYRE_ERROR, GYRE_GONE, 32,
-                                      GYRE_WRITE | 256, UINT_MAX };
+    static const unsigned wrong[] = { 0,         GYRE_HANGUP, GYRE_READ | GYRE_ERROR,
+                                      GYRE_GONE, 32,          GYRE_WRITE | 256,
+                                      UINT_MAX };
     struct fixture *f = fixture_of(state);
     int fds[2];
 
@@ -359,7 +360,7 @@ static void descriptor_number_may_be_large(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
-/* ------------------------------------------------------------------ many watchers of one descriptor */
+/* ------------------------------------------------------------------ many watchers of one */
 
 static void readers_run_before_writers_and_else_in_the_order_of_start(void **state)
 {

@@ -1,5 +1,5 @@
-/* Timers on the real clock: never early, whatever the delay; no waits in vain; and what the kernel
- * is told to wait. Nothing here asserts that something is fast.
+/* Timers on the real clock: never early, whatever the delay; and what the kernel is told to wait.
+ * Nothing here asserts that something is fast.
  *
  * SPDX-License-Identifier: MIT */
 #include "items.h"
@@ -8,7 +8,6 @@
 #include "loop/core.h"
 #include "model/random.h"
 #include "os/sys.h"
-#include "support/fault.h"
 
 #include <errno.h>
 
@@ -27,12 +26,6 @@ static uint64_t monotonic(void)
 
     assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &ts), 0);
     return GYRE_S(ts.tv_sec) + (uint64_t)ts.tv_nsec;
-}
-
-/* The script poller ends waits in vain by itself. */
-static unsigned long waits_in_vain(const struct fixture *f)
-{
-    return poller_is(f, "script") ? 50 : 0;
 }
 
 /* ------------------------------------------------------------------ never early */
@@ -141,153 +134,6 @@ static void slow_periodic_timer_skips_periods_on_the_real_clock(void **state)
     assert_int_equal(items[0].runs, 5);
     assert_true(gyre_timer_missed(&items[0].timer) >= 1);
     assert_true(monotonic() - begin >= GYRE_MS(2 + 5 * 6));
-}
-
-/* ------------------------------------------------------------------ no waits in vain */
-
-/* C4 */
-static void one_timer_costs_few_waits(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_item(f, 1);
-    start_timer(1, GYRE_US(3400));
-    unsigned long waits = sys_calls(SYS_WAIT);
-    assert_int_equal(gyre_loop_run(f->loop), GYRE_RUN_DONE);
-    assert_in_range(sys_calls(SYS_WAIT) - waits, 1, 2 + waits_in_vain(f));
-}
-
-enum { CROWD = 100 };
-
-static void stop_crowd(void)
-{
-    for (int i = 0; i < CROWD; i++)
-        assert_true(gyre_timer_stop(&items[i].timer));
-}
-
-static void stop_crowd_from_timer(struct item *item)
-{
-    (void)item;
-    stop_crowd();
-}
-
-/* C11 */
-static void stopping_the_nearest_timers_costs_few_waits(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_items(f, CROWD + 2);
-    for (int i = 0; i < CROWD; i++)
-        start_timer(i, GYRE_MS(5) + (uint64_t)i);
-    start_timer(CROWD, GYRE_MS(30));
-    items[CROWD + 1].then = stop_crowd_from_timer;
-    start_timer(CROWD + 1, GYRE_MS(1));
-    unsigned long waits = sys_calls(SYS_WAIT);
-    assert_int_equal(gyre_loop_run(f->loop), GYRE_RUN_DONE);
-    ASSERT_TRACE(f, CROWD + 1, CROWD);
-    assert_in_range(sys_calls(SYS_WAIT) - waits, 2, 5 + waits_in_vain(f));
-}
-
-static int crowd_fds[2];
-
-static void make_readable(void *arg)
-{
-    (void)arg;
-    put(crowd_fds[1], "x");
-}
-
-static void interrupt_the_next_wait(struct item *item)
-{
-    (void)item;
-    at_next_wait(make_readable, NULL);
-}
-
-static void stop_crowd_from_io(struct gyre_io *io, unsigned events, void *arg)
-{
-    (void)events;
-    (void)arg;
-    stop_crowd();
-    assert_true(gyre_io_stop(io));
-}
-
-/* C11: the loop is asleep until a crowd of timers comes up; in that sleep they are stopped, and
- * no timer fires meanwhile that would make it look at its timers again. */
-static void loop_that_slept_towards_stopped_timers_does_not_spin(void **state)
-{
-    struct fixture *f = fixture_of(state);
-    static struct gyre_io io;
-
-    memset(&io, 0, sizeof(io));
-    make_pair(f, crowd_fds);
-    assert_int_equal(gyre_io_init(&io, f->loop, stop_crowd_from_io, NULL), 0);
-    assert_int_equal(gyre_io_start(&io, crowd_fds[0], GYRE_READ), 0);
-    make_items(f, CROWD + 2);
-    for (int i = 0; i < CROWD; i++)
-        start_timer_at(i, gyre_loop_now(f->loop) + GYRE_MS(150));
-    start_timer(CROWD, GYRE_MS(250));
-    items[CROWD + 1].then = interrupt_the_next_wait;
-    start_timer(CROWD + 1, 0);
-    unsigned long waits = sys_calls(SYS_WAIT);
-    assert_int_equal(gyre_loop_run(f->loop), GYRE_RUN_DONE);
-    ASSERT_TRACE(f, CROWD + 1, CROWD);
-    assert_in_range(sys_calls(SYS_WAIT) - waits, 3, 12 + waits_in_vain(f));
-}
-
-static void start_earlier_timer(struct gyre_post *post, void *arg)
-{
-    (void)post;
-    (void)arg;
-    start_timer(1, GYRE_MS(1));
-}
-
-static void send_post(void *arg)
-{
-    assert_int_equal(gyre_post_send(arg), 0);
-}
-
-static bool has_not_fired(void *arg)
-{
-    struct item *item = arg;
-
-    return item->runs == 0;
-}
-
-/* C11: news of another thread that comes when the loop already sleeps towards a far deadline. */
-static void earlier_timer_started_by_a_post_ends_a_long_sleep(void **state)
-{
-    struct fixture *f = fixture_of(state);
-    static struct gyre_post post;
-
-    memset(&post, 0, sizeof(post));
-    assert_int_equal(gyre_post_init(&post, f->loop, start_earlier_timer, NULL, NULL), 0);
-    make_items(f, 2);
-    start_timer(0, GYRE_S(3600));
-    at_next_wait(send_post, &post);
-    assert_int_equal(gyre_loop_run_while(f->loop, has_not_fired, &items[1]), GYRE_RUN_DONE);
-    ASSERT_TRACE(f, 1);
-    assert_true(gyre_timer_stop(&items[0].timer));
-}
-
-static void push_crowd_back(struct item *item)
-{
-    if (item->runs < 10)
-        start_timer(item->id, GYRE_MS(1));
-    for (int i = 0; i < CROWD; i++)
-        start_timer_at(i, item->ran_at + GYRE_MS(200));
-}
-
-/* C11: idle timeouts pushed back at each of ten requests. */
-static void timers_pushed_back_cost_few_waits(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_items(f, CROWD + 1);
-    items[CROWD].then = push_crowd_back;
-    start_timer(CROWD, 0);
-    unsigned long waits = sys_calls(SYS_WAIT);
-    assert_int_equal(gyre_loop_run(f->loop), GYRE_RUN_DONE);
-    assert_int_equal(f->trace_count, CROWD + 10);
-    assert_in_range(sys_calls(SYS_WAIT) - waits, 11, 20 + waits_in_vain(f));
 }
 
 /* ------------------------------------------------------------------ what the kernel is told */
@@ -476,11 +322,6 @@ int main(void)
         ITEM_TEST(blocking_work_before_start_does_not_shorten_the_delay),
         ITEM_TEST(blocking_work_in_a_callback_does_not_shorten_the_delay),
         ITEM_TEST(slow_periodic_timer_skips_periods_on_the_real_clock),
-        ITEM_TEST(one_timer_costs_few_waits),
-        ITEM_TEST(stopping_the_nearest_timers_costs_few_waits),
-        ITEM_TEST(loop_that_slept_towards_stopped_timers_does_not_spin),
-        ITEM_TEST(earlier_timer_started_by_a_post_ends_a_long_sleep),
-        ITEM_TEST(timers_pushed_back_cost_few_waits),
 #ifdef __linux__
         ITEM_TEST(kernel_never_waits_longer_than_a_day_for_a_far_timer),
         ITEM_TEST(kernel_waits_for_ever_for_a_timer_that_never_fires),

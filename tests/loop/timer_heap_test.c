@@ -34,6 +34,27 @@ static void insert(int i, uint64_t deadline, uint64_t seq)
     heap.count++;
 }
 
+/* Put `order`, a list of `count` timers, in as a whole; the n-th has seq n. */
+static void build(const int *order, int count, uint64_t (*deadline_of)(int i))
+{
+    struct gyre_timer *list = NULL;
+
+    assert_null(heap.root);
+    for (int n = count - 1; n >= 0; n--) {
+        struct gyre_timer *timer = &heap.timer[order[n]];
+
+        memset(timer, 0xDD, sizeof(*timer));
+        timer->deadline = deadline_of(order[n]);
+        timer->seq = (uint64_t)n;
+        timer->call.link.next = list ? &list->call.link : NULL;
+        list = timer;
+        heap.is_in[order[n]] = true;
+    }
+    heap.root = timer_heap_build(list);
+    heap.count = count;
+    assert_true(timer_heap_check(heap.root));
+}
+
 /* What a timer's owner may do with it once it is out. */
 static void take(int i)
 {
@@ -223,6 +244,92 @@ static void long_lists_and_deep_chains_are_drained_in_order(void **state)
     drain_in_order(MANY);
 }
 
+/* ------------------------------------------------------------------ building at once */
+
+static uint64_t own_deadline(int i)
+{
+    return (uint64_t)i;
+}
+
+static uint64_t shared_deadline(int i)
+{
+    return (uint64_t)i / 3;
+}
+
+static uint64_t same_deadline(int i)
+{
+    (void)i;
+    return 1;
+}
+
+static void empty_list_makes_an_empty_heap(void **state)
+{
+    (void)state;
+    assert_null(timer_heap_build(NULL));
+}
+
+/* C1: each removal after each order of the list, and one that is inserted later. */
+static void build_all_orders(int n, uint64_t (*deadline_of)(int i))
+{
+    int order[EXHAUSTIVE] = { 0, 1, 2, 3, 4, 5, 6 };
+
+    do {
+        for (int victim = 0; victim < n; victim++) {
+            build(order, n, deadline_of);
+            take(victim);
+            assert_true(timer_heap_check(heap.root));
+            insert(victim, deadline_of(n - 1 - victim), EXHAUSTIVE);
+            assert_true(timer_heap_check(heap.root));
+            drain_in_order(n);
+        }
+    } while (permute(order, n));
+}
+
+/* C1 */
+static void heap_built_from_any_order_keeps_the_order(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= EXHAUSTIVE; n++)
+        build_all_orders(n, own_deadline);
+}
+
+/* C1, C8 */
+static void heap_built_from_equal_deadlines_keeps_the_order(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= EXHAUSTIVE; n++) {
+        build_all_orders(n, shared_deadline);
+        build_all_orders(n, same_deadline);
+    }
+}
+
+/* C1: in order, backwards, in a few runs, and shuffled. */
+static void heaps_built_from_long_lists_are_drained_in_order(void **state)
+{
+    struct random random = { .state = 2 };
+    int order[MANY];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        order[i] = i;
+    build(order, MANY, own_deadline);
+    drain_in_order(MANY);
+    for (int i = 0; i < MANY; i++)
+        order[i] = MANY - 1 - i;
+    build(order, MANY, own_deadline);
+    drain_in_order(MANY);
+    for (int i = 0; i < MANY; i++)
+        order[i] = i * 7 % MANY;
+    build(order, MANY, shared_deadline);
+    drain_in_order(MANY);
+    for (int i = 0; i < MANY; i++)
+        swap(&order[i], &order[random_index(&random, MANY)]);
+    build(order, MANY, own_deadline);
+    drain_in_order(MANY);
+}
+
+/* ------------------------------------------------------------------ the check itself */
+
 /* A heap of several levels, with siblings on each. Returns the size of the array in use. */
 static int make_deep_heap(void)
 {
@@ -291,6 +398,10 @@ int main(void)
         cmocka_unit_test_setup(each_pair_of_removals_keeps_the_order, begin_empty),
         cmocka_unit_test_setup(random_inserts_and_removals_keep_the_invariant, begin_empty),
         cmocka_unit_test_setup(long_lists_and_deep_chains_are_drained_in_order, begin_empty),
+        cmocka_unit_test_setup(empty_list_makes_an_empty_heap, begin_empty),
+        cmocka_unit_test_setup(heap_built_from_any_order_keeps_the_order, begin_empty),
+        cmocka_unit_test_setup(heap_built_from_equal_deadlines_keeps_the_order, begin_empty),
+        cmocka_unit_test_setup(heaps_built_from_long_lists_are_drained_in_order, begin_empty),
         cmocka_unit_test_setup(check_finds_any_timer_that_precedes_its_parent, begin_empty),
         cmocka_unit_test_setup(check_finds_any_broken_back_link, begin_empty),
     };

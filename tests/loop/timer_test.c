@@ -1,5 +1,6 @@
-/* Timers: what gyre/loop.h promises of gyre_timer_init, start, start_at, stop and deadline. See
- * also timer_order_test.c, timer_every_test.c, timer_clock_test.c and ref_test.c.
+/* Timers: what gyre/loop.h promises of gyre_timer_init, start, start_at, stop and deadline. For the
+ * rest see timer_order_test.c, timer_every_test.c, timer_clock_test.c, timer_wait_test.c and
+ * ref_test.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "items.h"

@@ -9,9 +9,9 @@
 struct watch {
     struct gyre_io io;
     struct fixture *f;
-    int id;          /* what its callbacks record in the trace */
-    int calls;       /* how often it was called, */
-    unsigned events; /* and with what, the last time */
+    int id;                        /* what its callbacks record in the trace */
+    int calls;                     /* how often it was called, */
+    unsigned events;               /* and with what, the last time */
     void (*then)(struct watch *w); /* what it does in its callback, if anything */
     void *arg;                     /* for `then` */
 };
@@ -35,8 +35,8 @@ void watch_until_called(struct watch *w);
 /* Run the loop for `duration`, and return how often the poller was asked meanwhile. */
 unsigned long waits_during(struct fixture *f, uint64_t duration);
 
-/* Make the next wait report `events` for these, at most 64, all at once. Other pollers do so if they are
- * ready; the scripted one has to be told. */
+/* Make the next wait report `events` for these, at most 64, all at once. Other pollers do so if
+ * they are ready; the scripted one has to be told. */
 void watch_report_together(struct watch *w, int count, unsigned events);
 
 /* Whatever the poller knows how to tell of an error or a hang-up. */

@@ -260,10 +260,10 @@ static void check_all(void **state, enum kind kind, enum action action)
             check_one(fixture_of(state), kind, (enum target)target, action, actor);
 }
 
-#define MATRIX_TEST(kind, action, name)                                                            \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        check_all(state, kind, action);                                                            \
+#define MATRIX_TEST(kind, action, name) \
+    static void name(void **state)      \
+    {                                   \
+        check_all(state, kind, action); \
     }
 
 /* B2 */

@@ -131,15 +131,16 @@ static int put_around_borders(uint64_t base)
     return count;
 }
 
+/* Moments just before and after a turn of a level, and any. */
 static const uint64_t starts[] = {
     0,
     1,
     TICK - 1,
     TICK,
-    63 * TICK,
-    64 * TICK,
-    64 * TICK - 1,
-    4095 * TICK,
+    (WHEEL_BUCKETS - 1) * TICK,
+    (TICK << WHEEL_LEVEL_BITS) - 1,
+    TICK << WHEEL_LEVEL_BITS,
+    (WHEEL_BUCKETS * WHEEL_BUCKETS - 1) * TICK,
     GYRE_S(9999),
     GYRE_S(123456789),
     0x123456789ABCDEF,

@@ -1,7 +1,8 @@
 /* See explore.h.
  *
- * Invariant: between two steps the memory is that of the state under examination; ops[0 .. op_count)
- * of each thread are the operations it has done to get there, each with the memory right after it.
+ * Invariant: between two steps the memory is that of the state under examination; ops[0 ..
+ * op_count) of each thread are the operations it has done to get there, each with the memory right
+ * after it.
  *
  * SPDX-License-Identifier: MIT */
 #include "model/explore.h"

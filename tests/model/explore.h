@@ -1,15 +1,16 @@
 /* Every interleaving of a few threads, tried one by one, over the real source.
  *
  * A source file that is included after this header runs its atomic operations through the explorer:
- * each is a step, and between two steps any thread may run. The explorer goes through all schedules,
- * depth first, and enters no state twice, so a check that holds in the end holds in every schedule.
+ * each is a step, and between two steps any thread may run. The explorer goes through all
+ * schedules, depth first, and enters no state twice, so a check that holds in the end holds in
+ * every schedule.
  *
- * The threads are plain functions. A step of one runs the function from its beginning: operations that
- * it did before only return what they returned then, with the memory as it was; then comes one
- * operation that is new, the code up to the next, and a jump out of the function. So nothing has to be
- * known about stacks. It follows that threads may not have effects outside the memory given to
- * explore_memory, that they must be deterministic, and that memory is sequentially consistent here: it
- * is for the ThreadSanitizer to find plain accesses that race.
+ * The threads are plain functions. A step of one runs the function from its beginning: operations
+ * that it did before only return what they returned then, with the memory as it was; then comes one
+ * operation that is new, the code up to the next, and a jump out of the function. So nothing has to
+ * be known about stacks. It follows that threads may not have effects outside the memory given to
+ * explore_memory, that they must be deterministic, and that memory is sequentially consistent here:
+ * it is for the ThreadSanitizer to find plain accesses that race.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_MODEL_EXPLORE_H
@@ -28,13 +29,13 @@ typedef const char *explore_check(void);
 void explore_reset(void);
 void explore_memory(void *at, size_t size);
 
-/* Atomic operations on this are steps; all others are as good as plain code. That is right for words
- * which no two of the threads use. */
+/* Atomic operations on this are steps; all others are as good as plain code. That is right for
+ * words which no two of the threads use. */
 void explore_shared(void *at, size_t size);
 
-/* Run `count` threads in every order. `check` is called whenever none can go on. Returns what it said
- * first, and prints the schedule that led there if `is_loud`; NULL: nothing is ever wrong. Leaves the
- * memory as it was. */
+/* Run `count` threads in every order. `check` is called whenever none can go on. Returns what it
+ * said first, and prints the schedule that led there if `is_loud`; NULL: nothing is ever wrong.
+ * Leaves the memory as it was. */
 const char *explore(explore_thread *const *threads, int count, explore_check *check, bool is_loud);
 
 /* How many states the latest search came through. */

@@ -1,6 +1,6 @@
-/* The protocol of sleeping, waking, stopping and closing, in every interleaving: no wake-up is lost, and
- * nothing that was posted is lost or done twice. Each of these properties can fail: a twin of the
- * library that has one mistake in it must be found out.
+/* The protocol of sleeping, waking, stopping and closing, in every interleaving: no wake-up is
+ * lost, and nothing that was posted is lost or done twice. Each of these properties can fail: a
+ * twin of the library that has one mistake in it must be found out.
  *
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
@@ -44,8 +44,8 @@ static struct world {
 
 /* ------------------------------------------------------------------ what happens in it */
 
-/* Whether the posts of one thread keep their order; that of all is a matter of one word, the head of
- * the inbox, for which inbox_test is enough. */
+/* Whether the posts of one thread keep their order; that of all is a matter of one word, the head
+ * of the inbox, for which inbox_test is enough. */
 static void note_done(size_t i)
 {
     if (i % ITEMS > 0 && !(world.done & 1u << (i - 1)))

@@ -1,5 +1,5 @@
-/* Asyncs that four threads send while the loop stops and starts them, sleeps, and closes: no news is
- * slept on, and nobody is called who was stopped.
+/* Asyncs that four threads send while the loop stops and starts them, sleeps, and closes: no news
+ * is slept on, and nobody is called who was stopped.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/fixture.h"
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SENDERS = 4, BELLS = 6, SENDS = 20000, ROUNDS = 2000, RACES = 100 };
+enum { SENDERS = 4, BELLS = 6, SENDS = 20000, ROUNDS = 3000, RACES = 200 };
 
 struct bell {
     struct gyre_async async;
@@ -80,8 +80,11 @@ static void *ring_many(void *arg)
 
 static void *ring_until_told(void *arg)
 {
-    while (!__atomic_load_n(&senders_must_end, __ATOMIC_SEQ_CST))
+    while (!__atomic_load_n(&senders_must_end, __ATOMIC_SEQ_CST)) {
         ring_one();
+        if (chance(5))
+            (void)sched_yield();
+    }
     return arg;
 }
 

@@ -1,8 +1,8 @@
-/* Ten thousand connections at once over loopback, twice: every one is accepted and echoed to, none is
- * lost, and the second wave costs no more memory than the first.
+/* Ten thousand connections at once over loopback, twice: every one is accepted and echoed to, none
+ * is lost, and the second wave costs no more memory than the first.
  *
- * The clients live in a child process, for each end takes a descriptor. Both sides run on the poller
- * under test. GYRE_CONNECTIONS=n takes n instead.
+ * The clients live in a child process, for each end takes a descriptor. Both sides run on the
+ * poller under test. GYRE_CONNECTIONS=n takes n instead.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/fault.h"

@@ -1,5 +1,5 @@
-/* Posts of four threads to a loop that sleeps, runs, stops and closes: each is run once or dropped once,
- * or was refused and is neither, and those of one thread keep their order.
+/* Posts of four threads to a loop that sleeps, runs, stops and closes: each is run once or dropped
+ * once, or was refused and is neither, and those of one thread keep their order.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/fault.h"

@@ -1,5 +1,5 @@
-/* Thousands of signals for two loops in two threads, while a third keeps entering and leaving the table
- * that they share: each loop hears of every delivery.
+/* Thousands of signals for two loops in two threads, while a third keeps entering and leaving the
+ * table that they share: each loop hears of every delivery.
  *
  * SPDX-License-Identifier: MIT */
 #include "support/fixture.h"
@@ -166,8 +166,8 @@ static void count_told(struct gyre_signal *sig, unsigned count, void *arg)
     told += count;
 }
 
-/* E8: whatever moment it comes at, a delivery reaches the watcher or the handler that was there before,
- * and the end of the watcher leaves that handler in place. */
+/* E8: whatever moment it comes at, a delivery reaches the watcher or the handler that was there
+ * before, and the end of the watcher leaves that handler in place. */
 static void signal_is_heard_by_the_watcher_or_by_the_handler_before(void **state)
 {
     struct fixture *f = fixture_of(state);

@@ -1,5 +1,5 @@
-/* A table of system calls that gives way to other threads now and then, where a thread is most likely to
- * be caught between two steps: around the wake-up and the wait.
+/* A table of system calls that gives way to other threads now and then, where a thread is most
+ * likely to be caught between two steps: around the wake-up and the wait.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_STRESS_YIELDING_H

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "os/clock.h"
 #include "os/sys.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,11 +33,12 @@ struct script {
     unsigned waits;
 };
 
-static struct script *latest;
-static struct poller_event pushed[PUSHED_MAX];
-static int pushed_count;
-static uint32_t random_state = 1;
-static unsigned repeat_every;
+/* Each thread has a script of its own. */
+static THREAD_LOCAL struct script *latest;
+static THREAD_LOCAL struct poller_event pushed[PUSHED_MAX];
+static THREAD_LOCAL int pushed_count;
+static THREAD_LOCAL uint32_t random_state = 1;
+static THREAD_LOCAL unsigned repeat_every;
 
 void script_seed(uint32_t seed)
 {
@@ -55,11 +57,16 @@ void script_push(uint64_t key, unsigned events)
     pushed[pushed_count++] = (struct poller_event){ .key = key, .events = events };
 }
 
+static uint64_t key_in(const struct script *script, int fd)
+{
+    if ((size_t)fd >= script->limit || script->entries[fd].events == 0)
+        return 0;
+    return script->entries[fd].key;
+}
+
 uint64_t script_key(int fd)
 {
-    if (!latest || (size_t)fd >= latest->limit || latest->entries[fd].events == 0)
-        return 0;
-    return latest->entries[fd].key;
+    return latest ? key_in(latest, fd) : 0;
 }
 
 /* A number below `limit`: xorshift. */
@@ -227,7 +234,8 @@ static int repeat(struct script *script, struct poller_event *out, int filled, i
     for (int i = 0; i < script->reported_count && filled < max; i++) {
         struct poller_event event = script->reported[i];
 
-        if (script_key((int)(uint32_t)event.key) == event.key && !contains(out, filled, event.key))
+        if (key_in(script, (int)(uint32_t)event.key) == event.key &&
+            !contains(out, filled, event.key))
             out[filled++] = event;
     }
     return filled;

@@ -5,7 +5,7 @@
  * always reports something if anything is ready.
  *
  * Batches can also be dictated: what was pushed is the exact outcome of the next wait, whatever the
- * kernel would say. There is one script for the process, meant for one loop at a time.
+ * kernel would say. There is one script for each thread, meant for one loop at a time.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_TEST_SCRIPT_POLLER_H
@@ -19,7 +19,7 @@ extern const struct poller_ops poller_script;
  * `set`: generation above, descriptor in the lower half; see script_key. */
 void script_push(uint64_t key, unsigned events);
 
-/* The key under which `fd` is in the set of the poller opened last; 0 if it is not in it. */
+/* The key under which `fd` is in the set of the poller this thread opened last; 0 if it is not in it. */
 uint64_t script_key(int fd);
 
 /* Begin the pseudo-random sequence anew; each open does it with 1, or with the number in the
