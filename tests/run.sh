@@ -6,13 +6,14 @@
 #     sh tests/run.sh tsan         with ThreadSanitizer
 #     sh tests/run.sh valgrind     under valgrind
 #     sh tests/run.sh clang        built by clang
+#     sh tests/run.sh macos        only compiled, for macOS, by a cross compiler from npm if there is npm
 #     sh tests/run.sh all          all of these, one after the other; so can several be named
 #
 # Warnings are errors in all but the first. GYRE_POLLER=poll sh tests/run.sh runs those tests that need
 # no poller or run on this one. Each way has a directory of its own: build, build-asan and so on.
 #
 # Installs what is missing first, with the package manager there is (and sudo, unless you are root).
-# The last line says whether everything held.
+# The last lines say whether everything held.
 #
 # SPDX-License-Identifier: MIT
 set -eu
@@ -187,6 +188,11 @@ test_clang()
     run "$top/build-clang" -LE package
 }
 
+test_macos()
+{
+    sh "$top/tests/package/macos.sh" || fail "the build for macOS"
+}
+
 # ---- all that was asked for
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -195,9 +201,9 @@ total=0
 ways=
 for way in "$@"; do
     case $way in
-    default | asan | tsan | valgrind | clang) ways="$ways $way" ;;
-    all) ways="$ways default asan tsan valgrind clang" ;;
-    *) fail "unknown argument $way; known are default, asan, tsan, valgrind, clang and all" ;;
+    default | asan | tsan | valgrind | clang | macos) ways="$ways $way" ;;
+    all) ways="$ways default asan tsan valgrind clang macos" ;;
+    *) fail "unknown argument $way; known are default, asan, tsan, valgrind, clang, macos and all" ;;
     esac
 done
 case ${GYRE_POLLER:-} in
@@ -209,4 +215,5 @@ for way in ${ways:-default}; do
     has_tools "$way" || install_tools "$way" || fail "please install the missing tools, and run this again"
     "test_$way"
 done
-echo "tests/run.sh: ok, $total tests passed${ways:+ in these ways:$ways}"
+echo "tests/run.sh: ok${ways:+, in these ways:$ways}"
+echo "$total passed, 0 failed"
