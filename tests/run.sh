@@ -142,15 +142,17 @@ run()
     shift
     [ -z "${GYRE_POLLER:-}" ] || set -- "$@" -E "$(other_pollers "$GYRE_POLLER")"
     echo "running the tests in $dir"
-    if (cd "$dir" && without_randomisation ctest --output-on-failure -j "$cpus" "$@") \
-        >"$dir/test.log" 2>&1; then
-        count=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$dir/test.log")
-        [ "${count:-0}" -gt 0 ] || fail "there are no tests in $dir"
-        total=$((total + count))
-        return
-    fi
+    (cd "$dir" && without_randomisation ctest --output-on-failure -j "$cpus" "$@") \
+        >"$dir/test.log" 2>&1 || true
+    failed=$(sed -n 's/.*passed, \([0-9]*\) tests failed out of .*/\1/p' "$dir/test.log")
+    count=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$dir/test.log")
+    [ "${count:-0}" -gt 0 ] || fail "no tests were run in $dir"
+    total=$((total + count - failed))
+    [ "$failed" -gt 0 ] || return 0
     grep -v -e ' Passed ' -e '^ *Start ' -e '^\[ RUN ' -e '^\[ *OK \]' "$dir/test.log" >&2 || true
-    fail "tests in $dir, all of it in $dir/test.log"
+    echo "tests/run.sh: FAILED: tests in $dir, all of it in $dir/test.log" >&2
+    echo "$total passed, $failed failed"
+    exit 1
 }
 
 test_default()
@@ -173,13 +175,15 @@ test_tsan()
     run "$top/build-tsan" -LE 'package|model'
 }
 
-# Slow, so without what is there for its numbers; epoll_wait is what epoll is under valgrind.
+# Slow, so without what is there for its numbers; and without what asks for facts about the kernel, in
+# whose place valgrind answers.
 test_valgrind()
 {
     build "$top/build-valgrind" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGYRE_WERROR=ON \
         -DGYRE_TEST_TIMEOUT=600 \
-        '-DGYRE_TEST_WRAPPER=valgrind;-q;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite'
-    run "$top/build-valgrind" -LE 'package|model|stress|examples'
+        "-DGYRE_TEST_WRAPPER=valgrind;-q;--error-exitcode=99;--leak-check=full;\
+--show-leak-kinds=definite;--errors-for-leak-kinds=definite"
+    run "$top/build-valgrind" -LE 'package|model|stress|examples|kernel'
 }
 
 test_clang()

@@ -345,6 +345,8 @@ struct gyre_signal {
     gyre_signal_fn *fn;
     int signo;
     unsigned count;
+    unsigned seen;
+    unsigned spare;
 };
 
 struct gyre_async {

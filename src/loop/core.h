@@ -54,6 +54,7 @@ struct gyre_loop {
     struct soon *free_soon; /* nodes of gyre_call_soon that wait for their next use */
     unsigned free_count;
 
+    int fd_capacity;
     uint64_t timer_slack; /* for the thread that owns the loop; 0: as it is */
     struct gyre_allocator allocator;
     struct poller poller;
@@ -152,6 +153,10 @@ static inline void queue_remove(struct gyre_call *call)
 /* ---- time: testclock.c */
 
 uint64_t loop_virtual_clock(const struct gyre_loop *l);
+
+/* Whether the clock of a test loop may be moved to spare a wait: not while another thread may have
+ * news at any moment. */
+bool testclock_may_jump(const struct gyre_loop *l);
 
 /* Instead of waiting `max_wait`, move the clock to the next deadline, or on by max_wait if that
  * comes first. False: it may not. */

@@ -9,15 +9,17 @@
 static bool replace_head(struct inbox *in, struct gyre_link **expected, struct gyre_link *head)
 {
     return __atomic_compare_exchange_n(&in->head, expected, head, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
+                                       __ATOMIC_SEQ_CST);
 }
 
 static void send_wake(struct inbox *in)
 {
+    int saved = errno;
     int err = wake_send(&in->wake);
 
     if (err < 0)
         __atomic_store_n(&in->wake_error, err, __ATOMIC_RELAXED);
+    errno = saved;
 }
 
 int inbox_push(struct inbox *in, struct gyre_link *node)

@@ -125,7 +125,8 @@ static int tell_all(struct gyre_loop *l, struct poller *p)
         int err = tell(p, slot, fd, 0, slot->wanted);
         if (err < 0 && err != -EBADF)
             return err;
-        slot->told = err == 0 ? slot->wanted : 0;
+        if (err < 0)
+            slot->told = 0;
     }
     return 0;
 }
@@ -140,13 +141,17 @@ void interest_drop_closed(struct gyre_loop *l)
         unmark(slot);
         if (slot->told == 0)
             io_gone(l, slot, fd);
+        else
+            slot->told = slot->wanted;
     }
 }
 
 int interest_move(struct gyre_loop *l, struct poller *p)
 {
-    int err = interest_watch_wake(l, p);
+    int err = l->fd_capacity && p->ops->reserve ? p->ops->reserve(p, l->fd_capacity) : 0;
 
+    if (err == 0)
+        err = interest_watch_wake(l, p);
     if (err == 0)
         err = tell_all(l, p);
     return err;
@@ -167,6 +172,6 @@ void interest_rebuild(struct gyre_loop *l)
         return;
     }
     l->poller.ops->close(&l->poller);
-    l->poller = fresh;
+    l->poller.u = fresh.u; /* `ops` may be read by any thread */
     interest_drop_closed(l);
 }

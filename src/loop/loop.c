@@ -44,6 +44,7 @@ static void init_members(struct gyre_loop *l, const struct gyre_loop_options *op
     l->allocator = opt->allocator ? *opt->allocator : memory_default;
     l->poller.allocator = &l->allocator;
     l->timer_slack = opt->timer_slack;
+    l->fd_capacity = (int)opt->fd_capacity;
     list_init(&l->queue[0]);
     list_init(&l->queue[1]);
     l->ready = &l->queue[0];
@@ -205,7 +206,7 @@ int gyre_loop_close(struct gyre_loop *loop)
 
     if (!loop)
         return -EINVAL;
-    if (loop->is_closed)
+    if (__atomic_load_n(&loop->is_closed, __ATOMIC_RELAXED))
         return 0;
     /* A forked child has but one thread, whichever of the parent's it was. */
     if (!loop_is_on_thread(loop) && loop->inbox.forks == thread_forks)
@@ -217,8 +218,12 @@ int gyre_loop_close(struct gyre_loop *loop)
     __atomic_store_n(&loop->is_closed, true, __ATOMIC_RELAXED);
     loop_set_owner(loop, THREAD_NONE);
     __atomic_store_n(&loop->thread, thread_own_token(), __ATOMIC_RELAXED);
-    if (loop->inbox.forks != thread_forks) /* else other threads may be reading it */
+    loop->is_running = true;                 /* a drop function may not destroy it */
+    if (loop->inbox.forks != thread_forks) { /* else other threads may be reading it */
         loop->inbox.forks = thread_forks;
+        mail_collect(loop);
+        async_reset(loop);
+    }
     close_sources(loop, &posts);
 
     queue_append_reversed(loop, inbox_close(&loop->inbox));
@@ -227,6 +232,7 @@ int gyre_loop_close(struct gyre_loop *loop)
 
     loop->poller.ops->close(&loop->poller);
     soon_close(loop);
+    loop->is_running = false;
     __atomic_store_n(&loop->thread, THREAD_NONE, __ATOMIC_RELAXED);
     return 0;
 }
@@ -239,8 +245,9 @@ int gyre_loop_destroy(struct gyre_loop *loop)
     int err = gyre_loop_close(loop);
     if (err < 0)
         return err;
-    /* Only here: a thread whose post was accepted just before the close may be about to write to
-     * it. */
+    if (loop->is_running)
+        return -EBUSY;
+    /* Only here: a thread whose post was accepted just before the close may be about to write to it. */
     wake_close(&loop->inbox.wake);
     struct gyre_allocator a = loop->allocator;
     memory_free(&a, loop, sizeof(*loop));
@@ -261,7 +268,7 @@ uint64_t gyre_loop_clock(const struct gyre_loop *loop)
 
 bool gyre_loop_is_alive(const struct gyre_loop *loop)
 {
-    return loop && !loop->is_closed && loop_is_on_thread(loop) && loop_has_work(loop);
+    return loop && loop_is_on_thread(loop) && !loop->is_closed && loop_has_work(loop);
 }
 
 const char *gyre_loop_poller(const struct gyre_loop *loop)

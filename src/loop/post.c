@@ -10,8 +10,10 @@ void post_fire(struct gyre_call *call, void *arg)
 {
     struct gyre_post *post = container_of(call, struct gyre_post, call);
 
+    gyre_post_fn *fn = post->fn;
+
     __atomic_store_n(&post->call.sent, 0, __ATOMIC_RELEASE);
-    post->fn(post, arg);
+    fn(post, arg);
 }
 
 static bool is_sent(const struct gyre_post *post)

@@ -15,6 +15,7 @@ static void signal_fire(struct gyre_call *call, void *arg)
     unsigned count = sig->count;
 
     sig->count = 0;
+    signal_told(sig->signo, sig->seen);
     sig->fn(sig, count, arg);
 }
 
@@ -77,11 +78,9 @@ int gyre_signal_start(struct gyre_signal *sig, int signo)
     return 0;
 }
 
-/* `owed`: a delivery was taken from the port and nobody has been told. */
 static void detach_signal(struct gyre_loop *l, struct gyre_signal *sig)
 {
     int signo = sig->signo;
-    bool owed = sig->count > 0;
 
     if (sig->call.state == CALL_QUEUED)
         queue_remove(&sig->call);
@@ -90,7 +89,7 @@ static void detach_signal(struct gyre_loop *l, struct gyre_signal *sig)
     sig->count = 0;
     l->live -= sig->call.weight;
     if (!loop_watches(l, signo))
-        signal_table_remove(&l->port, signo, owed);
+        signal_table_remove(&l->port, signo);
 }
 
 bool gyre_signal_stop(struct gyre_signal *sig)
@@ -126,9 +125,10 @@ void gyre_signal_unref(struct gyre_signal *sig)
 void signal_collect(struct gyre_loop *l)
 {
     unsigned taken[SIGNAL_COUNT] = { 0 };
+    unsigned seen[SIGNAL_COUNT] = { 0 };
 
     for (int signo = 1; signo < SIGNAL_COUNT; signo++)
-        taken[signo] = signal_take(&l->port, signo);
+        taken[signo] = signal_take(&l->port, signo, &seen[signo]);
 
     for (struct gyre_link *link = l->signals.next; link != &l->signals; link = link->next) {
         struct gyre_signal *sig = container_of(link, struct gyre_signal, sibling);
@@ -136,6 +136,7 @@ void signal_collect(struct gyre_loop *l)
 
         if (count == 0)
             continue;
+        sig->seen = seen[sig->signo];
         sig->count = count > UINT32_MAX - sig->count ? UINT32_MAX : sig->count + count;
         if (sig->call.state == CALL_IDLE)
             queue_append(l, &sig->call);
@@ -150,7 +151,13 @@ void signal_close(struct gyre_loop *l)
 
 void signal_adopt_port(struct gyre_loop *l)
 {
-    for (int signo = 1; signo < SIGNAL_COUNT; signo++)
-        (void)signal_take(&l->port, signo);
+    signal_forget(&l->port);
+    for (struct gyre_link *link = l->signals.next; link != &l->signals; link = link->next) {
+        struct gyre_signal *sig = container_of(link, struct gyre_signal, sibling);
+
+        if (sig->call.state == CALL_QUEUED)
+            queue_remove(&sig->call);
+        sig->count = 0;
+    }
     __atomic_store_n(&l->port.pid, getpid(), __ATOMIC_RELAXED);
 }

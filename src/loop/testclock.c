@@ -18,12 +18,17 @@ static void set_clock(struct gyre_loop *l, uint64_t now)
     l->now = now;
 }
 
+bool testclock_may_jump(const struct gyre_loop *l)
+{
+    return l->autojump && l->live_asyncs == 0;
+}
+
 bool testclock_jump(struct gyre_loop *l, uint64_t max_wait)
 {
     uint64_t deadline = wheel_first_deadline(&l->wheel);
     uint64_t limit = gyre_time_add(l->virtual_now, max_wait);
 
-    if (!l->autojump || l->live_asyncs > 0)
+    if (!testclock_may_jump(l))
         return false;
     if (deadline > limit)
         deadline = limit;

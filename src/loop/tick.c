@@ -235,6 +235,8 @@ static int run(struct gyre_loop *l, gyre_while_fn *pending, void *arg)
     for (;;) {
         if (pending && !pending(arg))
             return GYRE_RUN_DONE;
+        if (unlikely(l->inbox.forks != thread_forks))
+            return -EOWNERDEAD; /* it forked, and this is the child */
         if (!loop_has_work(l) && !stop_is_pending(l))
             return pending ? -EDEADLK : GYRE_RUN_DONE;
 
@@ -280,12 +282,12 @@ int gyre_loop_run_once(struct gyre_loop *loop, uint64_t max_wait)
 
 static int drain_until(struct gyre_loop *l, uint64_t deadline)
 {
-    /* A clock that stands still never reaches a deadline. */
-    bool stands = l->is_virtual && !l->autojump && deadline != GYRE_NEVER;
     int ran;
 
     do {
         uint64_t wait = time_until(deadline, loop_clock(l));
+        /* A clock that stands still never reaches a deadline. */
+        bool stands = l->is_virtual && deadline != GYRE_NEVER && !testclock_may_jump(l);
 
         ran = tick(l, stands ? 0 : wait);
         if (stands && wait > 0 && ran == 0 && list_is_empty(l->ready) && !stop_is_pending(l))

@@ -90,8 +90,9 @@ static int poll_reserve(struct poller *p, int capacity)
 
     if (capacity > p->u.poll.places)
         err = grow_places(p, doubled(p->u.poll.places, capacity));
-    if (err == 0 && capacity > p->u.poll.capacity)
-        err = grow_entries(p, doubled(p->u.poll.capacity, capacity));
+    if (err == 0 && capacity >= p->u.poll.capacity) /* one more: the loop's own wake-up */
+        err = grow_entries(
+            p, doubled(p->u.poll.capacity, capacity < INT_MAX ? capacity + 1 : capacity));
     return err;
 }
 
@@ -102,8 +103,6 @@ static int find_entry(const struct poller *p, int fd)
 
 static int add_entry(struct poller *p, int fd)
 {
-    if (sys->is_open(fd) < 0)
-        return -errno;
     if (fd >= p->u.poll.places && grow_places(p, doubled(p->u.poll.places, fd + 1)) < 0)
         return -ENOMEM;
 
@@ -142,6 +141,8 @@ static int poll_set(struct poller *p, int fd, uint64_t key, unsigned old, unsign
         return 0;
     }
 
+    if (sys->is_open(fd) < 0)
+        return -errno; /* poll would tell so later, and not to the caller */
     if (index < 0)
         index = add_entry(p, fd);
     if (index < 0)

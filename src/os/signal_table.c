@@ -5,6 +5,9 @@
  * handler runs. `table_lock` orders everything else; whoever holds it has all signals blocked, so
  * that no handler can interrupt the holder and no holder waits for itself.
  *
+ * `delivered` is advanced after the counts of the ports, so whoever reads it and takes a count then has
+ * taken all deliveries up to it. `told` is such a number, the latest whose deliveries a callback got.
+ *
  * SPDX-License-Identifier: MIT */
 #include "os/signal_table.h"
 #include "os/sys.h"
@@ -22,6 +25,8 @@ static unsigned handlers_running;
 static struct signal_entry {
     unsigned port_count;
     struct sigaction previous;
+    unsigned delivered;
+    unsigned told;
 } signal_entries[SIGNAL_COUNT];
 
 void signal_table_lock(void)
@@ -44,8 +49,11 @@ void signal_table_unlock(void)
 
 void signal_table_forked(void)
 {
-    /* Handlers that ran in other threads of the parent do not run here. */
+    /* Handlers that ran in other threads of the parent do not run here, and what was delivered there
+     * is none of ours. */
     __atomic_store_n(&handlers_running, 0, __ATOMIC_SEQ_CST);
+    for (int signo = 1; signo < SIGNAL_COUNT; signo++)
+        signal_entries[signo].told = signal_entries[signo].delivered;
     signal_table_unlock();
 }
 
@@ -53,6 +61,7 @@ static void handle_signal(int signo)
 {
     int saved = errno;
     pid_t pid = getpid();
+    unsigned heard = 0;
 
     __atomic_add_fetch(&handlers_running, 1, __ATOMIC_SEQ_CST);
     struct signal_port *port = __atomic_load_n(&ports, __ATOMIC_SEQ_CST);
@@ -62,7 +71,9 @@ static void handle_signal(int signo)
             continue;
         __atomic_add_fetch(&port->count[signo], 1, __ATOMIC_SEQ_CST);
         port->notify(port);
+        heard = 1;
     }
+    __atomic_add_fetch(&signal_entries[signo].delivered, heard, __ATOMIC_SEQ_CST);
     __atomic_sub_fetch(&handlers_running, 1, __ATOMIC_SEQ_CST);
     errno = saved;
 }
@@ -103,24 +114,30 @@ static void unlink_port(struct signal_port *port)
     while (*link != port)
         link = &(*link)->next;
     __atomic_store_n(link, port->next, __ATOMIC_SEQ_CST);
+}
 
+/* After it no handler looks at what was taken from its sight before. */
+static void wait_for_handlers(void)
+{
     while (__atomic_load_n(&handlers_running, __ATOMIC_SEQ_CST) > 0)
         (void)sched_yield();
 }
 
 static int install_handler(int signo)
 {
+    struct signal_entry *entry = &signal_entries[signo];
     struct sigaction action = { .sa_flags = SA_RESTART };
     struct sigaction previous;
 
     action.sa_handler = handle_signal;
     sigfillset(&action.sa_mask);
+    entry->told = __atomic_load_n(&entry->delivered, __ATOMIC_SEQ_CST);
     if (sys->sigaction(signo, &action, &previous) < 0)
         return -errno;
 
     /* Ours is still there if it could not be taken out the last time. */
     if (previous.sa_handler != handle_signal)
-        signal_entries[signo].previous = previous;
+        entry->previous = previous;
     return 0;
 }
 
@@ -140,34 +157,55 @@ int signal_table_add(struct signal_port *port, int signo)
         __atomic_store_n(&port->watched[signo], 0, __ATOMIC_RELAXED);
         if (!port_watches_any(port))
             unlink_port(port);
+        wait_for_handlers();
     }
     signal_table_unlock();
     return err;
 }
 
-void signal_table_remove(struct signal_port *port, int signo, bool owed)
+void signal_table_remove(struct signal_port *port, int signo)
 {
     struct signal_entry *entry = &signal_entries[signo];
-    pid_t pid = port->pid;
 
     signal_table_lock();
-    bool last = --entry->port_count == 0;
-    if (last)
+    bool is_last = --entry->port_count == 0;
+    if (is_last)
         (void)sys->sigaction(signo, &entry->previous, NULL);
-    __atomic_store_n(&port->watched[signo], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&port->watched[signo], 0, __ATOMIC_SEQ_CST);
     if (!port_watches_any(port))
         unlink_port(port);
-    if (signal_take(port, signo) > 0)
-        owed = true;
+    wait_for_handlers();
+    __atomic_store_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
+    bool is_owed = is_last && __atomic_load_n(&entry->told, __ATOMIC_SEQ_CST) !=
+                                  __atomic_load_n(&entry->delivered, __ATOMIC_SEQ_CST);
     signal_table_unlock();
 
-    if (last && owed && pid == getpid())
-        (void)kill(pid, signo);
+    if (is_owed)
+        (void)kill(getpid(), signo);
 }
 
-unsigned signal_take(struct signal_port *port, int signo)
+unsigned signal_take(struct signal_port *port, int signo, unsigned *seen)
 {
+    *seen = __atomic_load_n(&signal_entries[signo].delivered, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&port->count[signo], __ATOMIC_SEQ_CST) == 0)
         return 0;
     return __atomic_exchange_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
+}
+
+/* Several loops may tell at once; the latest counts. */
+void signal_told(int signo, unsigned seen)
+{
+    unsigned *told = &signal_entries[signo].told;
+    unsigned before = __atomic_load_n(told, __ATOMIC_SEQ_CST);
+
+    while ((int)(seen - before) > 0)
+        if (__atomic_compare_exchange_n(told, &before, seen, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return;
+}
+
+void signal_forget(struct signal_port *port)
+{
+    for (int signo = 1; signo < SIGNAL_COUNT; signo++)
+        __atomic_store_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
 }

@@ -32,12 +32,19 @@ bool signal_may_watch(int signo);
 /* Let `port` hear of `signo`. The first port in the process installs the handler. 0 or -errno. */
 int signal_table_add(struct signal_port *port, int signo);
 
-/* Undo it. When the last port goes, what was there before this library's handler is restored, and
- * if a delivery has not been taken from the port, or `owed`, the signal is raised again. */
-void signal_table_remove(struct signal_port *port, int signo, bool owed);
+/* Undo it. When the last port goes, what was there before this library's handler is restored, and if
+ * there was a delivery since the latest one that somebody was told of, the signal is raised again. */
+void signal_table_remove(struct signal_port *port, int signo);
 
-/* Take the count of deliveries of `signo` since the last time. */
-unsigned signal_take(struct signal_port *port, int signo);
+/* Take the count of deliveries of `signo` since the last time. `seen` receives a number for
+ * signal_told, which stands for these and all earlier ones. */
+unsigned signal_take(struct signal_port *port, int signo, unsigned *seen);
+
+/* Somebody is being told of the deliveries up to `seen`. */
+void signal_told(int signo, unsigned seen);
+
+/* Take all counts and forget them. */
+void signal_forget(struct signal_port *port);
 
 /* Around fork: the table is consistent in the child. */
 void signal_table_lock(void);

@@ -267,10 +267,15 @@ static void clocks_of_parent_and_child_are_separate(void **state)
 
 enum { GENERATIONS = 200 };
 
-/* Each generation takes over, runs a timer and an async, and leaves the rest to its child. */
-static int one_generation(struct kinds *k, int fds, int n)
+/* Each generation takes over, sees everything run, and leaves the rest to its child. Counted is from the
+ * first child on: some tools have a descriptor less there. */
+static int one_generation(struct kinds *k, int n)
 {
+    static int fds;
+
     CHECK(gyre_loop_after_fork(k->f->loop) == 0);
+    if (n == 1)
+        fds = count_fds();
     CHECK(count_fds() == fds);
     k->f->trace_count = 0;
     kinds_fire(k, KIND_TIMER);
@@ -280,6 +285,16 @@ static int one_generation(struct kinds *k, int fds, int n)
     CHECK(run_ready(k->f) == 4);
     if (n == GENERATIONS)
         CHECK(write(k->err, "", 1) == 1);
+    return 0;
+}
+
+static int all_generations(struct kinds *k)
+{
+    for (int n = 1; n <= GENERATIONS; n++) {
+        CHECK(one_generation(k, n) == 0);
+        if (n < GENERATIONS && fork() != 0)
+            break;
+    }
     return 0;
 }
 
@@ -295,19 +310,11 @@ static void many_generations_leak_nothing(void **state)
     k->err = fds[1]; /* written by the last one */
     for (enum kind kind = KIND_TIMER; kind < KIND_POST; kind++)
         assert_int_equal(kinds_start(k, kind), 0);
-    int open_fds = count_fds();
-    pid_t first = fork();
-    for (int n = 1; first == 0; n++) {
-        if (one_generation(k, open_fds, n) != 0)
-            _exit(1);
-        if (n == GENERATIONS || fork() != 0)
-            _exit(0);
-    }
-    assert_child_succeeds(first);
+    in_child(k, all_generations);
     close_fd(f, &fds[1]);
     assert_int_equal(poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1, -1), 1);
-    assert_int_equal(read(fds[0], &byte, 1),
-                     1); /* not the end: that would be a generation that died */
+    /* Not the end of the file: that would be a generation that died. */
+    assert_int_equal(read(fds[0], &byte, 1), 1);
     kinds_stop_all(k);
 }
 

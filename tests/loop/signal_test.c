@@ -343,6 +343,22 @@ static void delivery_that_was_told_is_not_raised_again(void **state)
     assert_int_equal(old_handler_calls, 0);
 }
 
+static void stop_itself(struct ear *ear)
+{
+    assert_true(gyre_signal_stop(&ear->sig));
+}
+
+static void delivery_is_told_when_its_callback_begins(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    listen_to(f, &a, 1, SIGUSR1);
+    a.then = stop_itself;
+    raise(SIGUSR1);
+    assert_int_equal(gyre_loop_run_once(f->loop, 0), 1);
+    assert_int_equal(old_handler_calls, 0);
+}
+
 static void delivery_that_nobody_collected_is_raised_again_by_the_last_stop(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -446,6 +462,7 @@ int main(void)
         SIGNAL_TEST(disposition_is_restored_whole_when_the_last_watcher_stops),
         SIGNAL_TEST(ignored_signal_can_be_watched_and_is_ignored_again),
         SIGNAL_TEST(delivery_that_was_told_is_not_raised_again),
+        SIGNAL_TEST(delivery_is_told_when_its_callback_begins),
         SIGNAL_TEST(delivery_that_nobody_collected_is_raised_again_by_the_last_stop),
         SIGNAL_TEST(delivery_that_was_collected_but_not_told_is_raised_again),
         SIGNAL_TEST(close_raises_again_what_was_not_told),

@@ -59,6 +59,16 @@ static int close_ports(void **state)
     return teardown(state);
 }
 
+/* Take what has been delivered, and say that somebody was told. */
+static unsigned take(struct signal_port *from, int signo)
+{
+    unsigned seen;
+    unsigned count = signal_take(from, signo, &seen);
+
+    signal_told(signo, seen);
+    return count;
+}
+
 static void signals_of_the_programs_own_faults_are_refused(void **state)
 {
     static const int refused[] = { 0,      -1,     SIGKILL, SIGSTOP,      SIGSEGV,
@@ -79,10 +89,10 @@ static void deliveries_are_counted_and_notified(void **state)
     for (int i = 0; i < 5; i++)
         raise(SIGUSR1);
     assert_int_equal(notified, 5);
-    assert_int_equal(signal_take(&port, SIGUSR1), 5);
-    assert_int_equal(signal_take(&port, SIGUSR1), 0);
+    assert_int_equal(take(&port, SIGUSR1), 5);
+    assert_int_equal(take(&port, SIGUSR1), 0);
     assert_int_equal(caught, 0);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* E2 */
@@ -93,8 +103,8 @@ static void handler_keeps_errno(void **state)
     errno = 12345;
     raise(SIGUSR1);
     assert_int_equal(errno, 12345);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 static void each_signal_is_counted_by_itself(void **state)
@@ -103,10 +113,10 @@ static void each_signal_is_counted_by_itself(void **state)
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_int_equal(signal_table_add(&port, SIGUSR2), 0);
     raise(SIGUSR2);
-    assert_int_equal(signal_take(&port, SIGUSR1), 0);
-    assert_int_equal(signal_take(&port, SIGUSR2), 1);
-    signal_table_remove(&port, SIGUSR2, false);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 0);
+    assert_int_equal(take(&port, SIGUSR2), 1);
+    signal_table_remove(&port, SIGUSR2);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* E7 */
@@ -116,12 +126,12 @@ static void every_port_hears_of_each_delivery(void **state)
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_int_equal(signal_table_add(&other, SIGUSR1), 0);
     raise(SIGUSR1);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
     raise(SIGUSR1);
-    assert_int_equal(signal_take(&port, SIGUSR1), 0);
-    assert_int_equal(signal_take(&other, SIGUSR1), 2);
-    signal_table_remove(&other, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 0);
+    assert_int_equal(take(&other, SIGUSR1), 2);
+    signal_table_remove(&other, SIGUSR1);
 }
 
 /* E8 */
@@ -133,7 +143,7 @@ static void disposition_before_is_restored_whole(void **state)
     assert_int_equal(sigaction(SIGUSR1, NULL, &before), 0);
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_false(is_restored());
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_int_equal(sigaction(SIGUSR1, NULL, &after), 0);
     assert_ptr_equal(after.sa_handler, before.sa_handler);
     assert_int_equal(after.sa_flags, before.sa_flags);
@@ -147,9 +157,9 @@ static void disposition_stays_while_any_port_watches(void **state)
     (void)state;
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_int_equal(signal_table_add(&other, SIGUSR1), 0);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_false(is_restored());
-    signal_table_remove(&other, SIGUSR1, false);
+    signal_table_remove(&other, SIGUSR1);
     assert_true(is_restored());
 }
 
@@ -158,15 +168,46 @@ static void delivery_that_nobody_took_is_raised_again(void **state)
     (void)state;
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     raise(SIGUSR1);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_int_equal(caught, 1);
 }
 
 static void delivery_that_was_taken_but_not_told_is_raised_again(void **state)
 {
+    unsigned seen;
+
     (void)state;
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
-    signal_table_remove(&port, SIGUSR1, true);
+    raise(SIGUSR1);
+    assert_int_equal(signal_take(&port, SIGUSR1, &seen), 1);
+    signal_table_remove(&port, SIGUSR1);
+    assert_int_equal(caught, 1);
+}
+
+static void delivery_that_came_after_what_was_told_is_raised_again(void **state)
+{
+    unsigned seen;
+
+    (void)state;
+    assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
+    raise(SIGUSR1);
+    assert_int_equal(signal_take(&port, SIGUSR1, &seen), 1);
+    raise(SIGUSR1);
+    signal_told(SIGUSR1, seen);
+    signal_table_remove(&port, SIGUSR1);
+    assert_int_equal(caught, 1);
+}
+
+/* A delivery is owed by the process, not by the port that happened to be there. */
+static void delivery_is_owed_also_if_the_port_that_heard_it_went_first(void **state)
+{
+    (void)state;
+    assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
+    raise(SIGUSR1);
+    assert_int_equal(signal_table_add(&other, SIGUSR1), 0);
+    signal_table_remove(&port, SIGUSR1);
+    assert_int_equal(caught, 0);
+    signal_table_remove(&other, SIGUSR1);
     assert_int_equal(caught, 1);
 }
 
@@ -176,10 +217,10 @@ static void nothing_is_raised_while_another_port_has_heard(void **state)
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_int_equal(signal_table_add(&other, SIGUSR1), 0);
     raise(SIGUSR1);
-    signal_table_remove(&port, SIGUSR1, true);
+    signal_table_remove(&port, SIGUSR1);
     assert_int_equal(caught, 0);
-    assert_int_equal(signal_take(&other, SIGUSR1), 1);
-    signal_table_remove(&other, SIGUSR1, false);
+    assert_int_equal(take(&other, SIGUSR1), 1);
+    signal_table_remove(&other, SIGUSR1);
     assert_int_equal(caught, 0);
 }
 
@@ -191,8 +232,8 @@ static void port_of_another_process_is_left_alone(void **state)
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     raise(SIGUSR1);
     assert_int_equal(notified, 0);
-    assert_int_equal(signal_take(&port, SIGUSR1), 0);
-    signal_table_remove(&port, SIGUSR1, true);
+    assert_int_equal(take(&port, SIGUSR1), 0);
+    signal_table_remove(&port, SIGUSR1);
     assert_int_equal(caught, 0);
 }
 
@@ -207,8 +248,8 @@ static void failure_to_install_changes_nothing(void **state)
     assert_int_equal(notified, 0);
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     raise(SIGUSR1);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* B8: of two signals one fails; the port goes on hearing of the other. */
@@ -219,8 +260,8 @@ static void failure_to_install_leaves_other_signals(void **state)
     fail_call(SYS_SIGACTION, 1, EINVAL, false);
     assert_int_equal(signal_table_add(&port, SIGUSR2), -EINVAL);
     raise(SIGUSR1);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* E8: the disposition to restore is the program's own, not our handler that stayed behind. */
@@ -229,12 +270,12 @@ static void failure_to_restore_is_made_good_the_next_time(void **state)
     (void)state;
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     fail_call(SYS_SIGACTION, 1, EINVAL, false);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_false(is_restored());
     raise(SIGUSR1);
     assert_int_equal(notified, 0);
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_true(is_restored());
 }
 
@@ -256,8 +297,8 @@ static void signals_wait_while_the_table_is_locked(void **state)
     assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &usr2, &now), 0);
     assert_int_equal(sigismember(&now, SIGUSR2), 1);
     assert_int_equal(sigismember(&now, SIGUSR1), 0);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* ------------------------------------------------------------------ handlers in other threads */
@@ -299,9 +340,9 @@ static void removal_waits_for_a_handler_in_another_thread(void **state)
     assert_int_equal(signal_table_add(&port, SIGUSR1), 0);
     assert_int_equal(pthread_create(&thread, NULL, raise_here, NULL), 0);
     wait_for(&inside);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
+    assert_int_equal(take(&port, SIGUSR1), 1);
     __atomic_store_n(&leaving, 1, __ATOMIC_SEQ_CST);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
     assert_int_equal(__atomic_load_n(&left, __ATOMIC_SEQ_CST), 1);
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
@@ -321,15 +362,15 @@ static void child_does_not_wait_for_the_parents_handlers(void **state)
     wait_for(&inside);
     pid_t pid = fork();
     if (pid == 0) {
-        signal_table_remove(&port, SIGUSR1, false);
+        signal_table_remove(&port, SIGUSR1);
         _exit(is_restored() ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     __atomic_store_n(&leaving, 1, __ATOMIC_SEQ_CST);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(signal_take(&port, SIGUSR1), 1);
-    signal_table_remove(&port, SIGUSR1, false);
+    assert_int_equal(take(&port, SIGUSR1), 1);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 /* E5 */
@@ -343,11 +384,11 @@ static void child_does_not_count_for_the_parents_port(void **state)
     pid_t pid = fork();
     if (pid == 0) {
         raise(SIGUSR1);
-        _exit((int)(notified + signal_take(&port, SIGUSR1)));
+        _exit((int)(notified + take(&port, SIGUSR1)));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    signal_table_remove(&port, SIGUSR1, false);
+    signal_table_remove(&port, SIGUSR1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_ports, close_ports)
@@ -364,6 +405,8 @@ int main(void)
         TEST(disposition_stays_while_any_port_watches),
         TEST(delivery_that_nobody_took_is_raised_again),
         TEST(delivery_that_was_taken_but_not_told_is_raised_again),
+        TEST(delivery_that_came_after_what_was_told_is_raised_again),
+        TEST(delivery_is_owed_also_if_the_port_that_heard_it_went_first),
         TEST(nothing_is_raised_while_another_port_has_heard),
         TEST(port_of_another_process_is_left_alone),
         TEST(failure_to_install_changes_nothing),
