@@ -148,7 +148,7 @@ enum gyre_run {
  *             clock nobody would advance (see gyre/test.h); the kernel's error if it refuses to
  *             wait, which says that somebody closed the loop's own descriptors.
  * Blocks:     yes; an idle loop makes no system call but the one it sleeps in.
- * Source:     loop/loop.c; tests: loop_test.c, tick_test.c.
+ * Source:     loop/tick.c; tests: run_test.c, tick_test.c, stop_test.c, fairness_test.c.
  */
 GYRE_API int gyre_loop_run(struct gyre_loop *loop);
 
@@ -190,9 +190,10 @@ GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
  * early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes next, or another run, for
  * this is also how to run a loop for a given time.
  *
- * Errors:     returns 0 when all is settled, else the number of watchers that still keep the loop
- *             alive, whether it was the deadline or gyre_loop_stop that ended it (waiting posts
- *             count as one); else as gyre_loop_run.
+ * Errors:     returns 0 when all is settled, else how many watchers still keep the loop alive,
+ *             whether it was the deadline or gyre_loop_stop that ended it; all waiting posts count
+ *             as one, and a watcher whose event waits in the queue once more. Otherwise as
+ *             gyre_loop_run.
  * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
  *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs
  *             one tick.
@@ -250,7 +251,7 @@ GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
  *             thread of the parent was running the loop at the moment of the fork; -ENOMEM,
  *             -EMFILE, -ENFILE: the loop stays unusable and the call may be repeated. A descriptor
  *             that was closed meanwhile has its watchers stopped.
- * Cost:       one system call per watched descriptor.
+ * Cost:       two system calls per watched descriptor.
  */
 GYRE_API int gyre_loop_after_fork(struct gyre_loop *loop);
 
@@ -425,8 +426,8 @@ GYRE_API int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, g
  */
 GYRE_API int gyre_timer_start(struct gyre_timer *timer, uint64_t delay);
 
-/* Fire once at `deadline`, a time of gyre_loop_now's clock. One in the past fires in the next tick,
- * in its order. Reads no clock. Otherwise as gyre_timer_start.
+/* Fire once at `deadline`, a time of gyre_loop_now's clock. One in the past is due at once, in its
+ * order among those that are. Reads no clock. Otherwise as gyre_timer_start.
  */
 GYRE_API int gyre_timer_start_at(struct gyre_timer *timer, uint64_t deadline);
 
@@ -498,8 +499,9 @@ GYRE_API int gyre_io_init(struct gyre_io *io, struct gyre_loop *loop, gyre_io_fn
  *             other bits; -EBUSY it watches another fd; -EPERM also: the kernel cannot watch this
  *             kind of file (a regular file, with epoll; poll can); -ENOMEM; -ENOSPC the user's
  *             limit of watched descriptors.
- * Cost:       one system call for the first watcher of an fd and for the last that stops; a change
- *             of events waits for the end of the tick and costs one, or none if it was undone.
+ * Cost:       one system call for each watcher that is started on an fd, and for the last that
+ *             stops; a change of events waits for the end of the tick and costs one, or none if it
+ *             was undone.
  */
 GYRE_API int gyre_io_start(struct gyre_io *io, int fd, unsigned events);
 GYRE_API bool gyre_io_stop(struct gyre_io *io);
@@ -557,7 +559,7 @@ GYRE_API void gyre_signal_unref(struct gyre_signal *sig);
 /* Tie `async` to a loop, function and argument.
  *
  * Errors:     -EBUSY it is started.
- * Source:     loop/inbox.c; tests: inbox_test.c.
+ * Source:     loop/async.c; tests: async_test.c.
  */
 GYRE_API int gyre_async_init(struct gyre_async *async, struct gyre_loop *loop, gyre_async_fn *fn,
                              void *arg);
@@ -591,7 +593,7 @@ GYRE_API void gyre_async_unref(struct gyre_async *async);
  *
  * Thread:     any, as long as only one uses the node.
  * Errors:     -EBUSY it is sent and has not run. Needs no open loop.
- * Source:     loop/inbox.c; tests: inbox_test.c.
+ * Source:     loop/post.c; tests: post_test.c, inbox_test.c.
  */
 GYRE_API int gyre_post_init(struct gyre_post *post, struct gyre_loop *loop, gyre_post_fn *fn,
                             gyre_drop_fn *drop, void *arg);

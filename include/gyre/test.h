@@ -31,8 +31,8 @@ extern "C" {
  * On such a loop every run (gyre_loop_run, run_while, shutdown, run_once without a limit) returns
  * -EDEADLK where it would have to wait for nothing but timers: nobody could advance the clock
  * meanwhile. While something else is started (a descriptor, a signal, an async) it waits for that,
- * in real time, and no timer fires. gyre_loop_shutdown returns -EDEADLK also where only its
- * deadline is left to wait for; use gyre_test_autojump around it.
+ * in real time, and no timer fires; so does run_once with a limit. gyre_loop_shutdown returns
+ * -EDEADLK also where only its deadline is left to wait for; use gyre_test_autojump around it.
  *
  * Source:     loop/testclock.c; tests: testclock_test.c.
  */
