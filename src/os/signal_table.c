@@ -17,6 +17,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+enum { TAKE_TRIES = 100 };
+
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static sigset_t lock_mask; /* the mask of the thread that holds the lock */
 static struct signal_port *ports;
@@ -169,8 +171,10 @@ void signal_table_remove(struct signal_port *port, int signo)
 
     signal_table_lock();
     bool is_last = --entry->port_count == 0;
-    if (is_last)
+    if (is_last) {
         (void)sys->sigaction(signo, &entry->previous, NULL);
+        wait_for_handlers(); /* those that have begun still find the port */
+    }
     __atomic_store_n(&port->watched[signo], 0, __ATOMIC_SEQ_CST);
     if (!port_watches_any(port))
         unlink_port(port);
@@ -186,10 +190,24 @@ void signal_table_remove(struct signal_port *port, int signo)
 
 unsigned signal_take(struct signal_port *port, int signo, unsigned *seen)
 {
-    *seen = __atomic_load_n(&signal_entries[signo].delivered, __ATOMIC_SEQ_CST);
+    const unsigned *delivered = &signal_entries[signo].delivered;
+    unsigned taken = 0;
+
+    *seen = __atomic_load_n(delivered, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&port->count[signo], __ATOMIC_SEQ_CST) == 0)
         return 0;
-    return __atomic_exchange_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
+
+    /* The two belong together if no handler is between its additions and none came meanwhile. In
+     * vain at last, a delivery that was told may be raised again. */
+    for (int i = 0; i < TAKE_TRIES; i++) {
+        *seen = __atomic_load_n(delivered, __ATOMIC_SEQ_CST);
+        taken += __atomic_exchange_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&handlers_running, __ATOMIC_SEQ_CST) > 0)
+            (void)sched_yield();
+        else if (__atomic_load_n(delivered, __ATOMIC_SEQ_CST) == *seen)
+            break;
+    }
+    return taken;
 }
 
 /* Several loops may tell at once; the latest counts. */

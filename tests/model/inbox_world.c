@@ -20,15 +20,6 @@
 /* From here on atomic operations are steps. */
 #include "model/explore.h"
 
-/* A mutex is taken and given back between two steps, unless the holder waits for a handler; no thread
- * here tries to take it then. What is raised is counted. */
-#define pthread_mutex_lock(mutex)       ((void)(mutex), 0)
-#define pthread_mutex_unlock(mutex)     ((void)(mutex), 0)
-#define pthread_sigmask(how, mask, old) ((void)(mask), (void)(old), 0)
-#define kill(pid, signo)                ((void)(pid), (void)(signo), world_signals.raised++, 0)
-
-struct world_signals world_signals;
-
 #include "base/memory.c"
 #include "os/poller.c"
 #include "os/signal_table.c"
@@ -116,8 +107,7 @@ static void fire_async_late(struct gyre_call *call, void *arg)
 static struct gyre_loop *the_loop;
 static bool is_signalled; /* the wake-up is readable, or its edge has not been seen */
 static uint64_t wake_key;
-static bool has_edges;  /* what the poller is like */
-static bool is_handled; /* signals call the library's handler */
+static bool has_edges; /* what the poller is like */
 
 static ssize_t world_write(int fd, const void *buf, size_t size)
 {
@@ -162,15 +152,6 @@ static int world_wake_pair(int fds[2])
     return 0;
 }
 
-static int world_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
-{
-    (void)signo;
-    if (old)
-        *old = (struct sigaction){ .sa_flags = 0 };
-    __atomic_store_n(&is_handled, act->sa_handler == handle_signal, __ATOMIC_SEQ_CST);
-    return 0;
-}
-
 static int world_clock(clockid_t clock, struct timespec *ts)
 {
     (void)clock;
@@ -184,7 +165,7 @@ const struct sys_table sys_real = {
     .close = world_close,
     .is_open = world_close,
     .wake_pair = world_wake_pair,
-    .sigaction = world_sigaction,
+    .sigaction = sigaction,
     .clock_gettime = world_clock,
 };
 const struct sys_table *sys = &sys_real;
@@ -285,31 +266,13 @@ void world_share_async(struct gyre_async *async)
 
 void world_share_signal(struct gyre_loop *loop, int signo)
 {
-    struct signal_port *port = &loop->port;
-
-    explore_memory(port, sizeof(*port));
-    explore_shared(&port->next, sizeof(port->next));
-    explore_shared(&port->watched[signo], sizeof(port->watched[signo]));
-    explore_shared(&port->count[signo], sizeof(port->count[signo]));
-    if (port->next) /* another loop's, and what both use is known */
-        return;
-    explore_memory(&ports, sizeof(ports));
+    explore_memory(&loop->port, sizeof(loop->port));
     explore_memory(&handlers_running, sizeof(handlers_running));
     explore_memory(&signal_entries[signo], sizeof(signal_entries[signo]));
-    explore_memory(&world_signals, sizeof(world_signals));
-    explore_memory(&is_handled, sizeof(is_handled));
-    explore_shared(&ports, sizeof(ports));
-    explore_shared(&handlers_running, sizeof(handlers_running));
-    explore_shared(&signal_entries[signo], sizeof(signal_entries[signo]));
-    explore_shared(&is_handled, sizeof(is_handled));
+    explore_shared(&loop->port.count[signo], sizeof(loop->port.count[signo]));
 }
 
 void world_signal(int signo)
 {
-    if (!__atomic_load_n(&is_handled, __ATOMIC_SEQ_CST)) {
-        world_signals.left_alone++;
-        return;
-    }
-    world_signals.handled++;
     handle_signal(signo);
 }

@@ -20,21 +20,12 @@ extern enum mistake {
  * the explorer of its memory. */
 struct gyre_loop *world_make(const char *poller);
 
-/* After world_make, what the threads use further: an async; the port of a loop, for the signal
- * `signo`, once it is watched. */
+/* After world_make, what the threads use further: an async; the signal `signo`, which must be
+ * watched by then and no thread may stop, for that takes a mutex. */
 void world_share_async(struct gyre_async *async);
 void world_share_signal(struct gyre_loop *loop, int signo);
 
-/* What the kernel does when a signal comes: it calls the library's handler, or the one before. */
+/* What the kernel does when a signal comes. */
 void world_signal(int signo);
-
-/* How often it called which, and how often the library raised a signal. */
-struct world_signals {
-    unsigned handled;
-    unsigned left_alone;
-    unsigned raised;
-};
-
-extern struct world_signals world_signals;
 
 #endif
