@@ -5,8 +5,9 @@
  * handler runs. `table_lock` orders everything else; whoever holds it has all signals blocked, so
  * that no handler can interrupt the holder and no holder waits for itself.
  *
- * `delivered` is advanced after the counts of the ports, so whoever reads it and takes a count then has
- * taken all deliveries up to it. `told` is such a number, the latest whose deliveries a callback got.
+ * `delivered` is advanced after the counts of the ports, so whoever reads it and takes a count then
+ * has taken all deliveries up to it. `told` is such a number, the latest whose deliveries a
+ * callback got.
  *
  * SPDX-License-Identifier: MIT */
 #include "os/signal_table.h"
@@ -51,8 +52,8 @@ void signal_table_unlock(void)
 
 void signal_table_forked(void)
 {
-    /* Handlers that ran in other threads of the parent do not run here, and what was delivered there
-     * is none of ours. */
+    /* Handlers that ran in other threads of the parent do not run here, and what was delivered
+     * there is none of ours. */
     __atomic_store_n(&handlers_running, 0, __ATOMIC_SEQ_CST);
     for (int signo = 1; signo < SIGNAL_COUNT; signo++)
         signal_entries[signo].told = signal_entries[signo].delivered;
@@ -190,21 +191,22 @@ void signal_table_remove(struct signal_port *port, int signo)
 
 unsigned signal_take(struct signal_port *port, int signo, unsigned *seen)
 {
-    const unsigned *delivered = &signal_entries[signo].delivered;
+    const struct signal_entry *entry = &signal_entries[signo];
     unsigned taken = 0;
 
-    *seen = __atomic_load_n(delivered, __ATOMIC_SEQ_CST);
+    *seen = __atomic_load_n(&entry->delivered, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&port->count[signo], __ATOMIC_SEQ_CST) == 0)
         return 0;
 
-    /* The two belong together if no handler is between its additions and none came meanwhile. In
-     * vain at last, a delivery that was told may be raised again. */
+    /* What was taken and what was seen belong together if no handler is between its two additions,
+     * and none came in the meantime. Should that never be so, a delivery that was told may be
+     * raised again. */
     for (int i = 0; i < TAKE_TRIES; i++) {
-        *seen = __atomic_load_n(delivered, __ATOMIC_SEQ_CST);
+        *seen = __atomic_load_n(&entry->delivered, __ATOMIC_SEQ_CST);
         taken += __atomic_exchange_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&handlers_running, __ATOMIC_SEQ_CST) > 0)
             (void)sched_yield();
-        else if (__atomic_load_n(delivered, __ATOMIC_SEQ_CST) == *seen)
+        else if (__atomic_load_n(&entry->delivered, __ATOMIC_SEQ_CST) == *seen)
             break;
     }
     return taken;

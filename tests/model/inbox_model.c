@@ -30,15 +30,13 @@ static bool sends_again; /* the first post, in its function */
 /* What has happened. */
 static struct world {
     int result[POSTS]; /* of gyre_post_send */
-    unsigned ran[POSTS];
-    unsigned dropped[POSTS];
+    unsigned ran[POSTS], dropped[POSTS];
     unsigned done; /* a bit for each post that has run or was dropped */
     bool is_out_of_order;
     bool has_news;     /* for the async */
     bool is_stopped;   /* the async was stopped, */
     bool is_disturbed; /* and something happened to it after that */
-    unsigned heard;
-    unsigned signals;
+    unsigned heard, signals;
     int run_result;
 } world;
 
@@ -273,6 +271,7 @@ static void make_all(const char *poller)
     memset(&world, 0, sizeof(world));
     memset(&keeper, 0, sizeof(keeper));
     memset(&sig, 0, sizeof(sig));
+    world_begin();
     loop = world_make(poller);
     assert_non_null(loop);
     explore_memory(&world, sizeof(world));

@@ -20,6 +20,47 @@
 /* From here on atomic operations are steps. */
 #include "model/explore.h"
 
+/* One mutex is enough: the library never holds two. */
+static bool is_locked;
+
+static int world_lock(void)
+{
+    uint64_t seen;
+
+    if (!explore_replayed(&seen)) {
+        if (is_locked)
+            explore_block();
+        is_locked = true;
+        explore_did(0);
+    }
+    return 0;
+}
+
+static int world_unlock(void)
+{
+    uint64_t seen;
+
+    if (!explore_replayed(&seen)) {
+        is_locked = false;
+        explore_did(0);
+    }
+    return 0;
+}
+
+static int world_mask(const sigset_t *mask, sigset_t *old)
+{
+    if (old)
+        *old = *mask;
+    return 0;
+}
+
+#define pthread_mutex_lock(mutex)       ((void)(mutex), world_lock())
+#define pthread_mutex_unlock(mutex)     ((void)(mutex), world_unlock())
+#define pthread_sigmask(how, mask, old) world_mask(mask, old)
+#define kill(pid, signo)                ((void)(pid), (void)(signo), world_signals.raised++, 0)
+
+struct world_signals world_signals;
+
 #include "base/memory.c"
 #include "os/poller.c"
 #include "os/signal_table.c"
@@ -69,6 +110,16 @@ static struct gyre_link *mistaken_close(struct inbox *in)
     return head == INBOX_SLEEPING ? NULL : head;
 }
 
+static unsigned mistaken_signal_take(struct signal_port *port, int signo, unsigned *seen)
+{
+    if (mistake != HASTY_TAKE)
+        return signal_take(port, signo, seen);
+
+    *seen = __atomic_load_n(&signal_entries[signo].delivered, __ATOMIC_SEQ_CST);
+    return __atomic_exchange_n(&port->count[signo], 0, __ATOMIC_SEQ_CST);
+}
+
+#define signal_take   mistaken_signal_take
 #define inbox_sleep   mistaken_sleep
 #define inbox_request mistaken_request
 #define inbox_take    mistaken_take
@@ -107,7 +158,8 @@ static void fire_async_late(struct gyre_call *call, void *arg)
 static struct gyre_loop *the_loop;
 static bool is_signalled; /* the wake-up is readable, or its edge has not been seen */
 static uint64_t wake_key;
-static bool has_edges; /* what the poller is like */
+static bool has_edges;  /* what the poller is like */
+static bool is_handled; /* signals call the library's handler */
 
 static ssize_t world_write(int fd, const void *buf, size_t size)
 {
@@ -152,6 +204,15 @@ static int world_wake_pair(int fds[2])
     return 0;
 }
 
+static int world_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
+{
+    (void)signo;
+    if (old)
+        *old = (struct sigaction){ .sa_flags = 0 };
+    __atomic_store_n(&is_handled, act->sa_handler == handle_signal, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
 static int world_clock(clockid_t clock, struct timespec *ts)
 {
     (void)clock;
@@ -165,7 +226,7 @@ const struct sys_table sys_real = {
     .close = world_close,
     .is_open = world_close,
     .wake_pair = world_wake_pair,
-    .sigaction = sigaction,
+    .sigaction = world_sigaction,
     .clock_gettime = world_clock,
 };
 const struct sys_table *sys = &sys_real;
@@ -236,21 +297,25 @@ const struct poller_ops *const poller_list[] = { &edge_poller, &level_poller, NU
 
 /* ------------------------------------------------------------------ */
 
+void world_begin(void)
+{
+    is_signalled = false;
+    explore_reset();
+    explore_memory(&thread_running, sizeof(thread_running));
+    explore_memory(&is_signalled, sizeof(is_signalled));
+}
+
 struct gyre_loop *world_make(const char *poller)
 {
     struct gyre_loop_options opt = { .size = sizeof(opt), .poller = poller };
 
-    is_signalled = false;
     if (gyre_loop_create(&opt, &the_loop) < 0)
         return NULL;
     has_edges = the_loop->poller.ops->edge;
 
-    explore_reset();
     explore_memory(the_loop,
                    offsetof(struct gyre_loop, port)); /* the wheel is never changed here */
     explore_memory(&the_loop->inbox, sizeof(the_loop->inbox));
-    explore_memory(&thread_running, sizeof(thread_running));
-    explore_memory(&is_signalled, sizeof(is_signalled));
     explore_shared(&the_loop->inbox.head, sizeof(the_loop->inbox.head));
     explore_shared(&the_loop->inbox.attention, sizeof(the_loop->inbox.attention));
     return the_loop;
@@ -266,13 +331,50 @@ void world_share_async(struct gyre_async *async)
 
 void world_share_signal(struct gyre_loop *loop, int signo)
 {
-    explore_memory(&loop->port, sizeof(loop->port));
+    struct signal_port *port = &loop->port;
+
+    explore_memory(port, sizeof(*port));
+    explore_shared(&port->count[signo], sizeof(port->count[signo]));
+    if (port->next) /* another loop's, and what both use is known */
+        return;
+    explore_memory(&ports, sizeof(ports));
     explore_memory(&handlers_running, sizeof(handlers_running));
     explore_memory(&signal_entries[signo], sizeof(signal_entries[signo]));
-    explore_shared(&loop->port.count[signo], sizeof(loop->port.count[signo]));
+    explore_memory(&world_signals, sizeof(world_signals));
+    explore_memory(&is_handled, sizeof(is_handled));
+    explore_memory(&is_locked, sizeof(is_locked));
 }
 
+void world_share_table(struct gyre_loop *loop, int signo)
+{
+    struct signal_port *port = &loop->port;
+
+    explore_shared(&port->next, sizeof(port->next));
+    explore_shared(&port->watched[signo], sizeof(port->watched[signo]));
+    if (port->next)
+        return;
+    explore_shared(&ports, sizeof(ports));
+    explore_shared(&handlers_running, sizeof(handlers_running));
+    explore_shared(&signal_entries[signo], sizeof(signal_entries[signo]));
+    explore_shared(&is_handled, sizeof(is_handled));
+}
+
+/* No program can see a handler that the kernel has chosen and that has not begun; here it counts as
+ * running from that moment. */
 void world_signal(int signo)
 {
+    uint64_t seen;
+
+    if (!explore_replayed(&seen)) {
+        seen = is_handled;
+        handlers_running += (unsigned)seen;
+        explore_did(seen);
+    }
+    if (!seen) {
+        world_signals.left_alone++;
+        return;
+    }
+    world_signals.handled++;
     handle_signal(signo);
+    (void)__atomic_sub_fetch(&handlers_running, 1, __ATOMIC_SEQ_CST);
 }

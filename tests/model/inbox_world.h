@@ -14,18 +14,32 @@ extern enum mistake {
     TORN_TAKE,       /* reading the stack and emptying it are two operations */
     TORN_CLOSE,      /* taking the last mail and refusing more are two operations */
     LATE_ARMING,     /* an async is armed again after its callback */
+    HASTY_TAKE,      /* deliveries are counted without a look at the handlers at work */
 } mistake;
+
+/* Empty the world. */
+void world_begin(void);
 
 /* Make a loop whose poller reports a wake-up once ("edge") or until it is read ("level"), and tell
  * the explorer of its memory. */
 struct gyre_loop *world_make(const char *poller);
 
-/* After world_make, what the threads use further: an async; the signal `signo`, which must be
- * watched by then and no thread may stop, for that takes a mutex. */
+/* After world_make, what the threads use further: an async; a signal that the loop watches by then;
+ * and, if it does not do so all the time, the words of the table of signals. */
 void world_share_async(struct gyre_async *async);
 void world_share_signal(struct gyre_loop *loop, int signo);
+void world_share_table(struct gyre_loop *loop, int signo);
 
-/* What the kernel does when a signal comes. */
+/* What the kernel does when a signal comes: it calls the library's handler, or the one before. */
 void world_signal(int signo);
+
+/* How often it called which, and how often the library raised a signal. */
+struct world_signals {
+    unsigned handled;
+    unsigned left_alone;
+    unsigned raised;
+};
+
+extern struct world_signals world_signals;
 
 #endif
