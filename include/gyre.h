@@ -6,6 +6,8 @@
 
 #include "gyre/base.h"
 #include "gyre/loop.h"
+#include "gyre/future.h"
+#include "gyre/scope.h"
 #include "gyre/test.h"
 
 #endif

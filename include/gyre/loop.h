@@ -184,16 +184,17 @@ GYRE_API int gyre_loop_run_while(struct gyre_loop *loop, gyre_while_fn *pending,
  */
 GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
 
-/* Let the loop finish: run until nothing keeps it alive or `deadline` (loop time) has come.
+/* Let the loop finish: cancel every future (the root scope, for good; see gyre/scope.h), then run
+ * until nothing keeps the loop alive or `deadline` (loop time) has come.
  *
- * Stop your listeners first; connections then drain under the deadline. gyre_loop_stop ends it
- * early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes next, or another run, for
- * this is also how to run a loop for a given time.
+ * Watchers are not touched: stop your listeners first; connections then drain under the deadline.
+ * gyre_loop_stop ends it early. The loop stays open: gyre_loop_close or gyre_loop_destroy comes
+ * next, or another run; where no futures are used this is also how to run a loop for a given time.
  *
  * Errors:     returns 0 when all is settled, else how many watchers still keep the loop alive,
  *             whether it was the deadline or gyre_loop_stop that ended it; all waiting posts count
- *             as one, and a watcher whose event waits in the queue once more. Otherwise as
- *             gyre_loop_run.
+ *             as one, and a watcher whose event waits in the queue once more. Futures of
+ *             gyre_future_create that are still pending count too. Otherwise as gyre_loop_run.
  * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
  *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs
  *             one tick.
@@ -254,6 +255,31 @@ GYRE_API int gyre_loop_adopt(struct gyre_loop *loop);
  * Cost:       two system calls per watched descriptor.
  */
 GYRE_API int gyre_loop_after_fork(struct gyre_loop *loop);
+
+/* What has gone wrong without anybody to return it to. */
+enum gyre_loop_error_kind {
+    GYRE_ERROR_UNOBSERVED = 1, /* a future failed, and nobody looked (see gyre/future.h) */
+};
+
+struct gyre_loop_error {
+    size_t size; /* of this struct: more members may come */
+    enum gyre_loop_error_kind kind;
+    int err;
+    const char *message;
+    const void *site; /* where in the program the future was made: addr2line -e program ADDRESS */
+};
+
+typedef void gyre_error_fn(struct gyre_loop *loop, const struct gyre_loop_error *error, void *arg);
+
+/* Have `fn` told such errors instead of a line on standard error; NULL: that line again.
+ *
+ * It runs on the loop's thread, inside the call that noticed, and may start watchers but not run
+ * the loop.
+ *
+ * Ownership:  `error` is for the duration of the call.
+ * Source:     loop/attach.c; tests: report_test.c.
+ */
+GYRE_API int gyre_loop_on_error(struct gyre_loop *loop, gyre_error_fn *fn, void *arg);
 
 /* The time of this tick, in nanoseconds of the monotonic clock: read once, when the kernel last
  * returned; before the first tick, when the loop was made. What a callback needs for deadlines:

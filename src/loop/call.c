@@ -71,3 +71,33 @@ void gyre_call_unref(struct gyre_call *call)
     if (call && watcher_is_initialised(call))
         watcher_set_weight(call, 0, NULL);
 }
+
+/* ---- for the rooms above */
+
+int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
+{
+    if (!call)
+        return -EINVAL;
+    int err = watcher_enter(call);
+    if (err < 0)
+        return err;
+    if (call->loop != l)
+        return -EXDEV;
+    if (call->state != CALL_IDLE)
+        return -EALREADY;
+    list_append(list, &call->link);
+    call->state = CALL_WAITING;
+    return 0;
+}
+
+void call_wake(struct gyre_call *call)
+{
+    list_remove(&call->link);
+    queue_append(call->loop, call);
+}
+
+void call_forget(struct gyre_call *call)
+{
+    list_remove(&call->link);
+    call->state = CALL_IDLE;
+}

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/util.h"
 #include "gyre/loop.h"
+#include "loop/attach.h"
 #include "loop/fd_table.h"
 #include "loop/inbox.h"
 #include "loop/watcher.h"
@@ -63,6 +64,9 @@ struct gyre_loop {
     struct gyre_link signals; /* gyre_signal.sibling, in the order they were started */
     struct gyre_link asyncs;  /* gyre_async.sibling */
     struct signal_port port;
+    struct room *rooms[ROOM_COUNT];
+    gyre_error_fn *error_fn;
+    void *error_arg;
     struct wheel wheel;
 
     /* Other threads write here: on cache lines of its own. */
@@ -233,6 +237,12 @@ void async_reset(struct gyre_loop *l);
  * called; leaves others alone: soon.c */
 void soon_retire(struct gyre_loop *l, struct gyre_call *call);
 void soon_close(struct gyre_loop *l);
+
+/* The rooms above: attach.c */
+void rooms_cancel(struct gyre_loop *l);
+size_t rooms_count(const struct gyre_loop *l);
+void rooms_close(struct gyre_loop *l);
+void rooms_destroy(struct gyre_loop *l);
 
 /* Between two runs of a loop whose gyre_loop_fd is in use, make that descriptor readable when there
  * is something to do: foreign.c */

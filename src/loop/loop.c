@@ -229,6 +229,7 @@ int gyre_loop_close(struct gyre_loop *loop)
     queue_append_reversed(loop, inbox_close(&loop->inbox));
     empty_queue(loop, &posts);
     drop_posts(&posts);
+    rooms_close(loop);
 
     loop->poller.ops->close(&loop->poller);
     soon_close(loop);
@@ -249,6 +250,7 @@ int gyre_loop_destroy(struct gyre_loop *loop)
         return -EBUSY;
     /* Only here: a thread whose post was accepted just before the close may be about to write to it. */
     wake_close(&loop->inbox.wake);
+    rooms_destroy(loop);
     struct gyre_allocator a = loop->allocator;
     memory_free(&a, loop, sizeof(*loop));
     return 0;

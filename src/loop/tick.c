@@ -302,13 +302,15 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
 
     if (err < 0)
         return err;
+    rooms_cancel(loop);
     if (loop_has_work(loop) || stop_is_pending(loop))
         err = drain_until(loop, deadline);
     loop_end_run(loop);
     if (err < 0)
         return err;
     size_t left = loop->live + loop->live_timers + loop->live_asyncs +
-                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox);
+                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox) +
+                  rooms_count(loop);
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

@@ -11,10 +11,11 @@
 #include "gyre/loop.h"
 
 enum call_state {
-    CALL_IDLE,   /* call.link is in no list */
-    CALL_QUEUED, /* in the loop's queue */
-    TIMER_FAR,   /* in a bucket of the wheel */
-    TIMER_NEAR,  /* in the wheel's heap */
+    CALL_IDLE,    /* call.link is in no list */
+    CALL_QUEUED,  /* in the loop's queue */
+    CALL_WAITING, /* in a list of a room above, which will queue it */
+    TIMER_FAR,    /* in a bucket of the wheel */
+    TIMER_NEAR,   /* in the wheel's heap */
 };
 
 static inline uint32_t watcher_tag(const struct gyre_call *call)

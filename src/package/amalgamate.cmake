@@ -1,9 +1,9 @@
 # cmake -Droot=. -Dout=directory -Dversion=1.2.3 -Dheaders=... -Dcommon_sources=...
-# -Dlinux_sources=... -Dbsd_sources=... -Dgeneric_sources=... -Dloop_sources=...
+# -Dlinux_sources=... -Dbsd_sources=... -Dgeneric_sources=... -Dupper_sources=...
 # -P amalgamate.cmake: write the library as two files, gyre.h and gyre.c, to `out`.
 #
 # `headers` are the public ones in the order of inclusion. Of the sources, the common ones and the
-# loop's are for all systems, the others for one kind each.
+# upper ones, which come last, are for all systems, the others for one kind each.
 #
 # A private header is found by the sources' includes and inlined once, before all sources, because a
 # source of one system must not be the only one to bring it. Names that sources share through
@@ -89,7 +89,7 @@ file(WRITE ${out}/gyre.h "${header}")
 
 # ---- gyre.c
 
-foreach(file IN LISTS common_sources linux_sources bsd_sources generic_sources loop_sources)
+foreach(file IN LISTS common_sources linux_sources bsd_sources generic_sources upper_sources)
   add_headers(${file})
 endforeach()
 get_property(private_headers GLOBAL PROPERTY headers)
@@ -131,7 +131,7 @@ append_files(source ${bsd_sources})
 string(APPEND source "\n#else\n")
 append_files(source ${generic_sources})
 string(APPEND source "\n#endif\n")
-append_files(source ${loop_sources})
+append_files(source ${upper_sources})
 string(APPEND source "\n#pragma GCC visibility pop\n")
 
 # Hidden must not be what a system header declares: other people's functions.

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ static int world_mask(const sigset_t *mask, sigset_t *old)
 
 struct world_signals world_signals;
 
+#include "base/error.c"
 #include "base/memory.c"
 #include "os/poller.c"
 #include "os/signal_table.c"
@@ -127,6 +129,7 @@ static unsigned mistaken_signal_take(struct signal_port *port, int signo, unsign
 
 #include "loop/access.c"
 #include "loop/async.c"
+#include "loop/attach.c"
 #include "loop/call.c"
 #include "loop/fd_table.c"
 #include "loop/foreign.c"

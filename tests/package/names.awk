@@ -33,7 +33,7 @@ kind == "comment" {
 }
 
 # Enum constants, one or more in a line.
-/^enum / {
+/^enum ([a-z_]+ )?{/ {
     kind = "enum"
     sub(/^enum /, "")
     if (/^[a-z]/)

@@ -11,7 +11,7 @@ compile_header() {
         -Wshadow -Wconversion -Wundef -Werror -I"$prefix/include/there" "$work/header_user"
 }
 
-for header in gyre.h gyre/base.h gyre/loop.h gyre/test.h; do
+for header in gyre.h gyre/base.h gyre/loop.h gyre/future.h gyre/scope.h gyre/test.h; do
     for compiler in "$cc" gcc clang; do
         command -v "$compiler" >/dev/null || continue
         for standard in c99 c11 c17; do
@@ -57,14 +57,21 @@ run_example() {
         fail "the example in gyre/$1: exit status $?, $(cat "$work/output")"
 }
 
-{
-    echo '#include <gyre.h>'
-    echo '#include <stdio.h>'
-    example "$copy/include/gyre/loop.h"
-} >"$work/example.c"
-run_example loop.h
-echo "half a second later" >"$work/should_be"
-same "output of the example in gyre/loop.h" "$work/should_be" "$work/output"
+# prints HEADER LINE: the example in HEADER prints LINE.
+prints() {
+    {
+        echo '#include <gyre.h>'
+        echo '#include <stdio.h>'
+        example "$copy/include/gyre/$1"
+    } >"$work/example.c"
+    run_example "$1"
+    echo "$2" >"$work/should_be"
+    same "output of the example in gyre/$1" "$work/should_be" "$work/output"
+}
+
+prints loop.h "half a second later"
+prints future.h "slept"
+prints scope.h "out of time"
 
 {
     echo '#include "stand_in.h"'
@@ -73,4 +80,4 @@ same "output of the example in gyre/loop.h" "$work/should_be" "$work/output"
 } >"$work/example.c"
 [ "$(grep -c assert "$work/example.c")" -gt 2 ] || fail "no example found in gyre/test.h"
 run_example test.h
-ok "the examples in gyre/loop.h and gyre/test.h compile and run"
+ok "the examples in the headers compile and run"

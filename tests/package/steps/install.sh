@@ -25,7 +25,9 @@ lib=$prefix/lib
 cat >"$work/should_be" <<'END'
 ./include/there/gyre.h
 ./include/there/gyre/base.h
+./include/there/gyre/future.h
 ./include/there/gyre/loop.h
+./include/there/gyre/scope.h
 ./include/there/gyre/test.h
 ./lib/cmake/gyre/gyreConfig.cmake
 ./lib/cmake/gyre/gyreConfigVersion.cmake

@@ -1,0 +1,230 @@
+/* A future from inside, and the state that all futures of a loop share.
+ *
+ * Invariants: a pending future is in the list `operations` of exactly one scope, a settled one in
+ * none; then `member` holds it in the list of failures of its group, or of those that nobody has
+ * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references
+ * and its producer's side has ended. `as.pending` is valid while it is pending, `as.settled` after.
+ *
+ * Everything that spreads from one future to others (telling those made of it, asking their inputs
+ * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
+ * future is in it at most once (FUTURE_AT_WORK), which keeps its block.
+ *
+ * The constant futures that refused calls return have no `futures`; nothing is ever written to them.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_FUTURE_CORE_H
+#define GYRE_FUTURE_CORE_H
+
+#include "base/list.h"
+#include "base/util.h"
+#include "gyre/future.h"
+#include "gyre/scope.h"
+#include "loop/attach.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum future_flags {
+    FUTURE_PRODUCED = 1 << 0,   /* the producer's side has not ended */
+    FUTURE_CANCELLING = 1 << 1, /* it has been asked to be undone */
+    FUTURE_OWNED = 1 << 2,      /* another future or a group has taken it over */
+    FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
+    FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
+    FUTURE_AT_WORK = 1 << 5,
+    FUTURE_ASK = 1 << 6,    /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7, /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,  /* its value is that of the future as.settled.value */
+};
+
+struct gyre_future;
+
+/* What kinds of futures differ in. All functions may be NULL. */
+struct future_kind {
+    const char *name;
+    bool is_node; /* a struct node */
+
+    /* Undo it: 0, it is to become cancelled; -EINPROGRESS, it will settle later. It may also have
+     * settled it. NULL: 0. */
+    int (*cancel)(struct gyre_future *f);
+
+    /* The loop has been closed: give back what does not belong to the loop. */
+    void (*close)(struct gyre_future *f);
+
+    /* The block is about to be freed. */
+    void (*fini)(struct gyre_future *f);
+};
+
+struct gyre_future {
+    struct gyre_futures *futures;
+    const struct future_kind *kind;
+    struct gyre_link waiters; /* gyre_call.link */
+    struct gyre_link edges;   /* edge.link */
+    struct gyre_link member;
+    struct gyre_scope *scope; /* NULL once settled */
+    union {
+        struct {
+            const struct gyre_future_ops *ops; /* of a future made by gyre_future_create */
+            void *op;
+        } pending;
+        struct {
+            void *value; /* or the detail of an error */
+            gyre_drop_fn *drop;
+        } settled;
+    } as;
+    union {
+        uint64_t cause;      /* the scope that asked it to be undone; 0: none did */
+        const char *message; /* of an error */
+    } note;
+    const void *site;
+    struct gyre_future *next_work;
+    int err;
+    uint32_t refs;
+    uint32_t size; /* of the block */
+    uint8_t state;
+    uint8_t reason;
+    uint16_t flags;
+};
+
+static_assert(sizeof(struct gyre_future) <= 128, "a future has at most 128 bytes");
+
+enum {
+    BLOCK_STEP = 64,
+    BLOCK_CLASSES = 12, /* blocks up to 12 * 64 bytes are kept for their next use */
+};
+
+struct block {
+    struct block *next;
+};
+
+struct gyre_futures {
+    struct room room;
+    struct gyre_loop *loop; /* NULL: destroyed */
+    bool is_closed;
+    bool is_working;
+    struct gyre_future *work;
+    struct gyre_future **work_end;
+    struct gyre_scope *current;
+    struct block *blocks[BLOCK_CLASSES];
+    size_t free_size; /* of all blocks there */
+    size_t live;      /* futures whose block is not freed */
+    uint64_t next_id; /* of a scope */
+    struct gyre_link unobserved;
+    struct gyre_scope root;
+    struct gyre_allocator allocator;
+};
+
+/* ---- room.c */
+
+/* The futures of a loop, attached at the first use. NULL: `err` says why not. */
+struct gyre_futures *futures_of(struct gyre_loop *loop, int *err);
+
+/* Whether the calling thread may change futures: 0 or why not. On a closed loop it may: what it
+ * finds is settled. */
+static inline int futures_enter(const struct gyre_futures *fs)
+{
+    return unlikely(fs->is_closed) ? 0 : loop_check(fs->loop);
+}
+
+/* The constant future that has failed with `err`; another code gives that of -EINVAL. */
+struct gyre_future *future_refused(int err);
+
+/* A block for a future, not cleared; NULL: no memory. */
+void *block_alloc(struct gyre_futures *fs, size_t size);
+
+/* Give the block of a future back. */
+void future_free(struct gyre_future *f);
+
+/* Free the room if its loop and all its futures are gone. */
+void room_maybe_free(struct gyre_futures *fs);
+
+/* ---- future.c */
+
+/* A pending future at the begin of a block of `size` bytes, in the current scope, with one
+ * reference. NULL: no memory. */
+struct gyre_future *future_new(struct gyre_futures *fs, const struct future_kind *kind, size_t size,
+                               const void *site);
+
+/* The funnel: the only way out of PENDING. The value, error or reason is set by one of the functions
+ * below it. */
+void future_settle(struct gyre_future *f, enum gyre_future_state state);
+void future_settle_ok(struct gyre_future *f, void *value, gyre_drop_fn *drop);
+void future_settle_err(struct gyre_future *f, int err, const char *message);
+void future_settle_cancelled(struct gyre_future *f);
+
+/* Whether it was made by gyre_future_create. */
+bool future_is_promise(const struct gyre_future *f);
+
+/* Settle `to` as `from` has been settled, whose value or detail moves over. */
+void future_forward(struct gyre_future *from, struct gyre_future *to);
+
+/* Take the value out, and the function that drops it. */
+void future_take_value(struct gyre_future *f, void **value, gyre_drop_fn **drop);
+
+/* Its error has been looked at. */
+void future_observe(struct gyre_future *f);
+
+static inline bool future_is_pending(const struct gyre_future *f)
+{
+    return f->state == GYRE_FUTURE_PENDING;
+}
+
+/* ---- work.c: what spreads */
+
+/* Ask a future to be undone, if it is pending and has not been asked: when the work is done. `cause`
+ * is the id of the scope that asks. */
+void future_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause);
+
+/* The same at once, but for a node, and for the futures made of it. */
+void future_request_now(struct gyre_future *f, enum gyre_reason reason, uint64_t cause);
+
+/* It is settled, or its producer has left: its edges are to be told, and it may be free. */
+void work_settled(struct gyre_future *f);
+
+/* Give a reference back, and do what that entails when the work is done. */
+void future_release(struct gyre_future *f);
+
+/* Report every error that nobody has looked at. */
+void work_report_all(struct gyre_futures *fs);
+
+/* Do all work, unless that is being done further up the stack. At the end of everything that is
+ * called from outside and has settled, asked or released. */
+void work_run(struct gyre_futures *fs);
+
+/* ---- scope.c */
+
+void scope_init_root(struct gyre_futures *fs);
+
+/* Put a new future into the current scope. */
+static inline void scope_add(struct gyre_futures *fs, struct gyre_future *f)
+{
+    f->scope = fs->current;
+    list_append(&fs->current->operations, &f->member);
+}
+
+/* Move a pending future to another scope. */
+static inline void scope_move(struct gyre_future *f, struct gyre_scope *scope)
+{
+    list_remove(&f->member);
+    f->scope = scope;
+    list_append(&scope->operations, &f->member);
+}
+
+static inline bool scope_is_cancelled(const struct gyre_scope *scope)
+{
+    return scope->cause_reason != GYRE_REASON_NONE;
+}
+
+/* Cancel a scope and do the work. False: it was cancelled. */
+bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason);
+
+/* The next scope in a walk through the tree below `top`, which comes first; NULL after the last. */
+struct gyre_scope *scope_next(const struct gyre_scope *top, struct gyre_scope *scope);
+
+/* The loop is closed: move all operations to the root, and make all other scopes unused. */
+void scope_close_all(struct gyre_futures *fs);
+
+/* From the loop's queue: make a scope current while a function of the user's runs, and afterwards
+ * the root, whatever that function has entered. */
+void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope);
+
+#endif

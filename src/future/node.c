@@ -1,0 +1,235 @@
+/* Futures made of others: what all kinds share.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "future/node.h"
+
+size_t node_size(size_t size, size_t count, bool keeps_failures)
+{
+    size_t each = sizeof(struct edge) + (keeps_failures ? sizeof(uint32_t) : 0);
+
+    return count > (UINT32_MAX - size) / each ? 0 : size + count * each;
+}
+
+/* ---- the inputs, before there is a node */
+
+/* Mark the inputs, so that one that comes again is known; the constant ones count each time. Returns
+ * whether this is its first time. */
+static bool mark_input(struct gyre_future *input)
+{
+    if (!input->futures)
+        return true;
+    if (input->flags & FUTURE_MARKED)
+        return false;
+    input->flags |= FUTURE_MARKED;
+    return true;
+}
+
+static void unmark_inputs(size_t count, struct gyre_future *const *inputs)
+{
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i]->futures)
+            inputs[i]->flags &= (uint16_t)~FUTURE_MARKED;
+}
+
+int node_check(const struct gyre_futures *fs, bool owns, size_t count,
+               struct gyre_future *const *inputs)
+{
+    if (count > 0 && !inputs)
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++) {
+        if (!inputs[i])
+            return -EINVAL;
+        if (!inputs[i]->futures)
+            continue;
+        if (inputs[i]->futures != fs)
+            return -EXDEV;
+        if (owns && inputs[i]->flags & FUTURE_OWNED)
+            return -EBUSY;
+    }
+    return 0;
+}
+
+void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_future *const *inputs)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!inputs[i]->futures || !mark_input(inputs[i]))
+            continue;
+        future_request(inputs[i], GYRE_REASON_DROPPED, 0);
+    }
+    /* None of them goes before the work is done. */
+    for (size_t i = 0; i < count; i++) {
+        if (!inputs[i]->futures || !(inputs[i]->flags & FUTURE_MARKED))
+            continue;
+        inputs[i]->flags &= (uint16_t)~FUTURE_MARKED;
+        future_observe(inputs[i]);
+        future_release(inputs[i]);
+    }
+    work_run(fs);
+}
+
+/* ---- making one */
+
+struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, size_t size,
+                      size_t count, bool keeps_failures, const void *site)
+{
+    size_t total = node_size(size, count, keeps_failures);
+    struct gyre_future *f = total ? future_new(fs, &kind->future, total, site) : NULL;
+
+    if (!f)
+        return NULL;
+    struct node *node = node_of(f);
+    node->edges = (struct edge *)(void *)((char *)node + size);
+    node->failures = keeps_failures ? (uint32_t *)(void *)(node->edges + count) : NULL;
+    node->count = (uint32_t)count;
+    node->left = 0;
+    node->failure_count = 0;
+    for (size_t i = 0; i < count; i++)
+        node->edges[i] = (struct edge){ .source = NULL };
+    return node;
+}
+
+void node_connect(struct node *node, struct edge *edge, struct gyre_future *input)
+{
+    edge->source = input;
+    edge->node = node;
+    node->left++;
+    if (!input->futures)
+        return;
+    if (node_kind_of(node)->owns)
+        input->flags |= FUTURE_OWNED;
+    else
+        input->refs++;
+    if (future_is_pending(input))
+        list_append(&input->edges, &edge->link);
+}
+
+void node_connect_all(struct node *node, struct gyre_future *const *inputs)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        if (mark_input(inputs[i]))
+            node_connect(node, &node->edges[i], inputs[i]);
+        else
+            node->edges[i].source = inputs[i];
+    }
+    unmark_inputs(node->count, inputs);
+}
+
+void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input)
+{
+    node_connect(node, edge, input);
+    if (!future_is_pending(input))
+        node_tell(edge);
+}
+
+void node_begin(struct node *node)
+{
+    struct gyre_futures *fs = node->f.futures;
+
+    for (size_t i = 0; i < node->count && future_is_pending(&node->f); i++) {
+        struct edge *edge = &node->edges[i];
+
+        if (edge->node && !future_is_pending(edge->source))
+            node_tell(edge);
+    }
+    if (unlikely(scope_is_cancelled(fs->current)))
+        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
+    work_run(fs);
+}
+
+struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                            size_t edges, const void *site, struct gyre_future **refusal)
+{
+    int err = f ? 0 : -EINVAL;
+
+    *refusal = f;
+    if (f && !f->futures)
+        return NULL; /* a constant failure goes through */
+    if (err == 0)
+        err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
+    if (err == 0)
+        err = node_check(f->futures, kind->owns, 1, &f);
+    if (err < 0) {
+        *refusal = future_refused(err);
+        return NULL;
+    }
+
+    struct node *node = node_new(f->futures, kind, size, edges, false, site);
+    if (!node) {
+        node_release_inputs(f->futures, 1, &f);
+        *refusal = future_refused(-ENOMEM);
+        return NULL;
+    }
+    node_connect(node, &node->edges[0], f);
+    return node;
+}
+
+/* ---- while it waits */
+
+void node_tell(struct edge *edge)
+{
+    struct node *node = edge->node;
+
+    node->left--;
+    if (future_is_pending(&node->f))
+        node_kind_of(node)->told(node, edge);
+}
+
+void node_note_failure(struct node *node, struct edge *edge)
+{
+    if (node->failures)
+        node->failures[node->failure_count] = (uint32_t)(edge - node->edges);
+    node->failure_count++;
+}
+
+void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause)
+{
+    for (size_t i = 0; i < node->count; i++)
+        if (node->edges[i].node && node->edges[i].source->futures)
+            future_request(node->edges[i].source, reason, cause);
+}
+
+void node_detach(struct node *node)
+{
+    for (size_t i = 0; i < node->count; i++)
+        if (node->edges[i].link.next)
+            edge_unlink(&node->edges[i]);
+}
+
+int node_cancel(struct gyre_future *f)
+{
+    node_cancel_inputs(node_of(f), (enum gyre_reason)f->reason, f->note.cause);
+    return -EINPROGRESS;
+}
+
+int node_cancel_by_detaching(struct gyre_future *f)
+{
+    node_detach(node_of(f));
+    return 0;
+}
+
+void node_fini(struct gyre_future *f)
+{
+    struct node *node = node_of(f);
+
+    for (size_t i = 0; i < node->count; i++)
+        if (node->edges[i].node)
+            future_release(node->edges[i].source);
+}
+
+/* ---- looking at it */
+
+size_t gyre_future_count(const struct gyre_future *f)
+{
+    return f && f->futures && f->kind->is_node ? node_of(f)->count : 0;
+}
+
+struct gyre_future *gyre_future_at(const struct gyre_future *f, size_t index)
+{
+    return index < gyre_future_count(f) ? node_of(f)->edges[index].source : NULL;
+}
+
+struct gyre_future *node_failure(const struct node *node, size_t nth)
+{
+    return nth < node->failure_count && node->failures ? node->edges[node->failures[nth]].source
+                                                       : NULL;
+}

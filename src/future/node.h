@@ -1,0 +1,120 @@
+/* A future made of others: its inputs, and what becomes of it as they settle.
+ *
+ * A kind of node is a table; the kinds of several inputs are in combine.c, those of one in files of
+ * their own. Each input is an edge; edge i is input i.
+ *
+ * Invariants: an edge with a node is in the list of its source while that is pending and the node
+ * waits for it, and its link.next is NULL otherwise. An edge without a node stands for an input that
+ * was given before, or is not there yet. The node holds a reference to the source of each other
+ * edge until it is freed. `left` counts the edges whose source has not been told to have settled.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_FUTURE_NODE_H
+#define GYRE_FUTURE_NODE_H
+
+#include "future/core.h"
+
+struct node;
+
+struct edge {
+    struct gyre_link link;
+    struct gyre_future *source;
+    struct node *node;
+};
+
+struct node_kind {
+    struct future_kind future;
+
+    /* It takes its inputs over, and cancels them when it is cancelled. */
+    bool owns;
+
+    /* The source of `edge` has settled; `left` counts it no more. */
+    void (*told)(struct node *node, struct edge *edge);
+};
+
+struct node {
+    struct gyre_future f;
+    struct edge *edges;
+    uint32_t *failures; /* indices of edges, in the order they were noted; NULL: not kept */
+    uint32_t count;
+    uint32_t left;
+    uint32_t failure_count;
+    uint32_t spare;
+};
+
+static inline const struct node_kind *node_kind_of(const struct node *node)
+{
+    return container_of(node->f.kind, const struct node_kind, future);
+}
+
+static inline struct node *node_of(const struct gyre_future *f)
+{
+    return container_of((uintptr_t)f, struct node, f);
+}
+
+static inline void edge_unlink(struct edge *edge)
+{
+    list_remove(&edge->link);
+    edge->link.next = NULL;
+}
+
+/* How many bytes a node takes whose own part has `size`; 0: too many. */
+size_t node_size(size_t size, size_t count, bool keeps_failures);
+
+/* Whether a node may be made of these: 0, -EINVAL, -EXDEV, -EBUSY. `fs` NULL: of any loop. */
+int node_check(const struct gyre_futures *fs, bool owns, size_t count,
+               struct gyre_future *const *inputs);
+
+/* Cancel and release what a node would have taken over. */
+void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_future *const *inputs);
+
+/* Make a node whose own part has `size` bytes and whose edges are still empty. NULL: no memory. */
+struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, size_t size,
+                      size_t count, bool keeps_failures, const void *site);
+
+/* Connect an empty edge to its input, whose reference comes along or, for kinds that do not own, is
+ * taken. One that is settled is told when node_begin is called. */
+void node_connect(struct node *node, struct edge *edge, struct gyre_future *input);
+
+/* The same for all edges; an input that comes a second time stays without a node. */
+void node_connect_all(struct node *node, struct gyre_future *const *inputs);
+
+/* Make a node of one input, which is connected, with room for `edges`. NULL: `refusal` is what to
+ * return instead. */
+struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                            size_t edges, const void *site, struct gyre_future **refusal);
+
+/* Connect an input that comes later; the node is told at once if it is settled. */
+void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input);
+
+/* Tell the settled inputs; in a cancelled scope ask the node to stop; do the work. */
+void node_begin(struct node *node);
+
+/* Tell a node that the source of an edge, which is in no list any more, has settled. */
+void node_tell(struct edge *edge);
+
+/* Note that the source of an edge has failed, and take its error as seen. */
+void node_note_failure(struct node *node, struct edge *edge);
+
+/* Settle a node whose inputs have all settled, one of them not OK: combine.c */
+void node_settle_failed(struct node *node);
+
+/* The source of the nth failure; NULL: there are no more. */
+struct gyre_future *node_failure(const struct node *node, size_t nth);
+
+/* Ask all inputs that are pending to stop, in order. */
+void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause);
+
+/* Stop waiting for the inputs. */
+void node_detach(struct node *node);
+
+/* What the kinds put into their tables: forward the request to the inputs and wait for them. */
+int node_cancel(struct gyre_future *f);
+
+/* Stop waiting: undone. */
+int node_cancel_by_detaching(struct gyre_future *f);
+
+/* Release the inputs. */
+void node_fini(struct gyre_future *f);
+
+#endif

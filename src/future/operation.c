@@ -1,0 +1,164 @@
+/* Watchers as operations: sleep, a ready descriptor, the next signal. Each is undone by stopping its
+ * watcher, which is started while the future is pending, and only then.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "future/core.h"
+
+/* A pending future for an operation; NULL: return `refusal` instead. In a cancelled scope it is
+ * cancelled, and nothing is to be started. */
+static struct gyre_future *begin_operation(struct gyre_loop *loop, const struct future_kind *kind,
+                                           size_t size, const void *site,
+                                           struct gyre_future **refusal)
+{
+    int err;
+    struct gyre_futures *fs = futures_of(loop, &err);
+    struct gyre_future *f = fs ? future_new(fs, kind, size, site) : NULL;
+
+    *refusal = f ? f : future_refused(fs ? -ENOMEM : err);
+    if (!f)
+        return NULL;
+    if (likely(!scope_is_cancelled(fs->current)))
+        return f;
+    f->reason = fs->current->cause_reason;
+    f->note.cause = fs->current->cause;
+    future_settle_cancelled(f);
+    return NULL;
+}
+
+static void end_operation(struct gyre_future *f, uintptr_t number)
+{
+    struct gyre_futures *fs = f->futures;
+
+    future_settle_ok(f, (void *)number, NULL);
+    work_run(fs);
+}
+
+/* ---- sleep */
+
+struct sleep {
+    struct gyre_future f;
+    struct gyre_timer timer;
+};
+
+static void woke_up(struct gyre_timer *timer, void *arg)
+{
+    (void)timer;
+    end_operation(arg, 0);
+}
+
+static int cancel_sleep(struct gyre_future *f)
+{
+    (void)gyre_timer_stop(&container_of(f, struct sleep, f)->timer);
+    return 0;
+}
+
+static const struct future_kind sleep_kind = { .name = "sleep", .cancel = cancel_sleep };
+
+static struct gyre_future *sleep_until(struct gyre_loop *loop, uint64_t deadline, const void *site)
+{
+    struct gyre_future *refusal;
+    struct gyre_future *f =
+        begin_operation(loop, &sleep_kind, sizeof(struct sleep), site, &refusal);
+
+    if (unlikely(!f))
+        return refusal;
+    struct gyre_timer *timer = &container_of(f, struct sleep, f)->timer;
+    *timer = (struct gyre_timer){ 0 };
+    (void)gyre_timer_init(timer, loop, woke_up, f);
+    (void)gyre_timer_start_at(timer, deadline);
+    return f;
+}
+
+struct gyre_future *gyre_sleep(struct gyre_loop *loop, uint64_t delay)
+{
+    return sleep_until(loop, gyre_time_add(gyre_loop_clock(loop), delay),
+                       __builtin_return_address(0));
+}
+
+struct gyre_future *gyre_sleep_until(struct gyre_loop *loop, uint64_t deadline)
+{
+    return sleep_until(loop, deadline, __builtin_return_address(0));
+}
+
+/* ---- a ready descriptor */
+
+struct ready {
+    struct gyre_future f;
+    struct gyre_io io;
+};
+
+static void became_ready(struct gyre_io *io, unsigned events, void *arg)
+{
+    struct gyre_future *f = arg;
+    struct gyre_futures *fs = f->futures;
+
+    (void)gyre_io_stop(io);
+    if (events & GYRE_GONE)
+        future_settle_err(f, -EBADF, "the descriptor was closed meanwhile");
+    else
+        future_settle_ok(f, (void *)(uintptr_t)events, NULL);
+    work_run(fs);
+}
+
+static int cancel_ready(struct gyre_future *f)
+{
+    (void)gyre_io_stop(&container_of(f, struct ready, f)->io);
+    return 0;
+}
+
+static const struct future_kind ready_kind = { .name = "io_ready", .cancel = cancel_ready };
+
+struct gyre_future *gyre_io_ready(struct gyre_loop *loop, int fd, unsigned events)
+{
+    struct gyre_future *refusal;
+    struct gyre_future *f = begin_operation(loop, &ready_kind, sizeof(struct ready),
+                                            __builtin_return_address(0), &refusal);
+
+    if (!f)
+        return refusal;
+    struct gyre_io *io = &container_of(f, struct ready, f)->io;
+    *io = (struct gyre_io){ .fd = -1 };
+    (void)gyre_io_init(io, loop, became_ready, f);
+    int err = gyre_io_start(io, fd, events);
+    if (err < 0)
+        future_settle_err(f, err, NULL);
+    return f;
+}
+
+/* ---- the next signal */
+
+struct next_signal {
+    struct gyre_future f;
+    struct gyre_signal sig;
+};
+
+static void signal_came(struct gyre_signal *sig, unsigned count, void *arg)
+{
+    (void)gyre_signal_stop(sig);
+    end_operation(arg, count);
+}
+
+static int cancel_signal(struct gyre_future *f)
+{
+    (void)gyre_signal_stop(&container_of(f, struct next_signal, f)->sig);
+    return 0;
+}
+
+static const struct future_kind signal_kind = { .name = "signal_next", .cancel = cancel_signal };
+
+struct gyre_future *gyre_signal_next(struct gyre_loop *loop, int signo)
+{
+    struct gyre_future *refusal;
+    struct gyre_future *f = begin_operation(loop, &signal_kind, sizeof(struct next_signal),
+                                            __builtin_return_address(0), &refusal);
+
+    if (!f)
+        return refusal;
+    struct gyre_signal *sig = &container_of(f, struct next_signal, f)->sig;
+    *sig = (struct gyre_signal){ .signo = 0 };
+    (void)gyre_signal_init(sig, loop, signal_came, f);
+    int err = gyre_signal_start(sig, signo);
+    if (err < 0)
+        future_settle_err(f, err, NULL);
+    return f;
+}

@@ -1,0 +1,205 @@
+/* The futures of a loop as a whole: attached at the first use, closed with the loop, freed with the
+ * last future.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "future/node.h"
+
+/* More than this is not kept of blocks that are free. */
+enum { FREE_SIZE_LIMIT = 512 * 1024 };
+
+/* ---- futures that refused calls return */
+
+#define REFUSED(code)                                                     \
+    {                                                                     \
+        .state = GYRE_FUTURE_ERR, .err = (code), .flags = FUTURE_OBSERVED \
+    }
+
+static const struct gyre_future refused[] = {
+    REFUSED(-EINVAL), REFUSED(-ENOMEM),     REFUSED(-EPERM), REFUSED(-ESHUTDOWN),
+    REFUSED(-EXDEV),  REFUSED(-EOWNERDEAD), REFUSED(-EBUSY),
+};
+
+struct gyre_future *future_refused(int err)
+{
+    size_t i = ARRAY_LEN(refused) - 1;
+
+    while (i > 0 && refused[i].err != err)
+        i--;
+    /* Everybody asks for `futures` before he writes. */
+    return (struct gyre_future *)(uintptr_t)&refused[i];
+}
+
+/* ---- blocks */
+
+static size_t class_of(size_t size)
+{
+    return (size - 1) / BLOCK_STEP;
+}
+
+/* How much is allocated for a block of `size`. */
+static size_t rounded(size_t size)
+{
+    return class_of(size) < BLOCK_CLASSES ? (class_of(size) + 1) * BLOCK_STEP : size;
+}
+
+void *block_alloc(struct gyre_futures *fs, size_t size)
+{
+    size_t class = class_of(size);
+    struct block *block = class < BLOCK_CLASSES ? fs->blocks[class] : NULL;
+
+    if (unlikely(!block))
+        return memory_alloc(&fs->allocator, rounded(size));
+    fs->blocks[class] = block->next;
+    fs->free_size -= rounded(size);
+    return block;
+}
+
+static void block_free(struct gyre_futures *fs, void *memory, size_t size)
+{
+    size_t class = class_of(size);
+    struct block *block = memory;
+
+    if (unlikely(class >= BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT)) {
+        memory_free(&fs->allocator, memory, rounded(size));
+        return;
+    }
+    block->next = fs->blocks[class];
+    fs->blocks[class] = block;
+    fs->free_size += rounded(size);
+}
+
+static void free_blocks(struct gyre_futures *fs)
+{
+    for (size_t class = 0; class < BLOCK_CLASSES; class ++) {
+        while (fs->blocks[class]) {
+            struct block *block = fs->blocks[class];
+
+            fs->blocks[class] = block->next;
+            memory_free(&fs->allocator, block, (class + 1) * BLOCK_STEP);
+        }
+    }
+}
+
+/* ---- its life */
+
+static void free_room(struct gyre_futures *fs)
+{
+    struct gyre_allocator allocator = fs->allocator;
+
+    memory_free(&allocator, fs, sizeof(*fs));
+}
+
+void future_free(struct gyre_future *f)
+{
+    struct gyre_futures *fs = f->futures;
+
+    block_free(fs, f, f->size);
+    fs->live--;
+}
+
+void room_maybe_free(struct gyre_futures *fs)
+{
+    if (unlikely(!fs->loop) && fs->live == 0 && !fs->is_working)
+        free_room(fs);
+}
+
+static struct gyre_futures *futures_of_room(const struct room *room)
+{
+    return container_of((uintptr_t)room, struct gyre_futures, room);
+}
+
+static void cancel_root(struct room *room)
+{
+    (void)scope_cancel_for(&futures_of_room(room)->root, GYRE_REASON_SHUTDOWN);
+}
+
+/* Futures whose producer is the user and has not come. */
+static size_t count_promises(const struct room *room)
+{
+    struct gyre_futures *fs = futures_of_room(room);
+    size_t count = 0;
+
+    for (struct gyre_scope *s = &fs->root; s; s = scope_next(&fs->root, s))
+        for (struct gyre_link *link = s->operations.next; link != &s->operations; link = link->next)
+            count += future_is_promise(container_of(link, struct gyre_future, member));
+    return count;
+}
+
+/* Settle a pending future without telling anybody; those made of it are settled the same way. */
+static void settle_closed(struct gyre_future *f)
+{
+    f->refs++;
+    while (!list_is_empty(&f->edges))
+        edge_unlink(container_of(f->edges.next, struct edge, link));
+    if (f->kind->close)
+        f->kind->close(f);
+    f->reason = GYRE_REASON_CLOSED;
+    f->note.cause = 0;
+    future_settle_cancelled(f);
+    future_release(f);
+}
+
+static void close_futures(struct room *room)
+{
+    struct gyre_futures *fs = futures_of_room(room);
+    struct gyre_link *pending = &fs->root.operations;
+
+    fs->is_closed = true;
+    scope_close_all(fs);
+    while (!list_is_empty(pending))
+        settle_closed(container_of(pending->next, struct gyre_future, member));
+    work_report_all(fs);
+    work_run(fs);
+    free_blocks(fs);
+}
+
+static void leave_loop(struct room *room)
+{
+    struct gyre_futures *fs = futures_of_room(room);
+
+    fs->loop = NULL;
+    room_maybe_free(fs);
+}
+
+static const struct room_ops future_room_ops = {
+    .cancel = cancel_root,
+    .count = count_promises,
+    .close = close_futures,
+    .destroy = leave_loop,
+};
+
+static struct gyre_futures *attach_futures(struct gyre_loop *loop)
+{
+    const struct gyre_allocator *allocator = loop_allocator(loop);
+    struct gyre_futures *fs = memory_alloc(allocator, sizeof(*fs));
+
+    if (!fs)
+        return NULL;
+    *fs = (struct gyre_futures){
+        .room.ops = &future_room_ops,
+        .loop = loop,
+        .allocator = *allocator,
+        .next_id = 1,
+    };
+    fs->work_end = &fs->work;
+    list_init(&fs->unobserved);
+    scope_init_root(fs);
+    loop_attach(loop, ROOM_FUTURE, &fs->room);
+    return fs;
+}
+
+struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
+{
+    *err = loop ? loop_check(loop) : -EINVAL;
+    if (unlikely(*err < 0))
+        return NULL;
+
+    struct room *room = loop_attached(loop, ROOM_FUTURE);
+    if (likely(room))
+        return futures_of_room(room);
+    struct gyre_futures *fs = attach_futures(loop);
+    if (!fs)
+        *err = -ENOMEM;
+    return fs;
+}

@@ -1,0 +1,98 @@
+/* gyre_within: a future with a limit in time.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "future/node.h"
+
+struct within {
+    struct node node;
+    struct gyre_timer timer;
+    bool is_late; /* the time was over before the input settled */
+};
+
+static struct within *within_of(struct node *node)
+{
+    return container_of(node, struct within, node);
+}
+
+static void within_told(struct node *node, struct edge *edge)
+{
+    struct within *within = within_of(node);
+    bool is_cancelling = node->f.flags & FUTURE_CANCELLING;
+
+    (void)gyre_timer_stop(&within->timer);
+    if (within->is_late && !is_cancelling && edge->source->state == GYRE_FUTURE_CANCELLED)
+        future_settle_err(&node->f, -ETIMEDOUT, NULL);
+    else
+        future_forward(edge->source, &node->f);
+}
+
+static void end_time(struct within *within)
+{
+    within->is_late = true;
+    node_cancel_inputs(&within->node, GYRE_REASON_TIMEOUT, 0);
+}
+
+static void time_is_over(struct gyre_timer *timer, void *arg)
+{
+    struct within *within = arg;
+
+    (void)timer;
+    end_time(within);
+    work_run(within->node.f.futures);
+}
+
+static const struct node_kind within_kind = {
+    .future = { .name = "within", .is_node = true, .cancel = node_cancel, .fini = node_fini },
+    .owns = true,
+    .told = within_told,
+};
+
+/* NULL with `refusal`: not made. */
+static struct within *new_within(struct gyre_future *f, const void *site,
+                                 struct gyre_future **refusal)
+{
+    struct node *node = node_new_unary(f, &within_kind, sizeof(struct within), 1, site, refusal);
+
+    if (!node)
+        return NULL;
+    struct within *within = within_of(node);
+    within->is_late = false;
+    within->timer = (struct gyre_timer){ 0 };
+    (void)gyre_timer_init(&within->timer, f->futures->loop, time_is_over, within);
+    return within;
+}
+
+/* Start the clock, unless the time is over already. */
+static struct gyre_future *begin_within(struct within *within, uint64_t deadline)
+{
+    struct gyre_future *f = within->node.edges[0].source;
+
+    if (future_is_pending(f) && deadline <= gyre_loop_now(f->futures->loop))
+        end_time(within);
+    else if (future_is_pending(f) && deadline != GYRE_NEVER)
+        (void)gyre_timer_start_at(&within->timer, deadline);
+    node_begin(&within->node);
+    return &within->node.f;
+}
+
+struct gyre_future *gyre_within(struct gyre_future *f, uint64_t delay)
+{
+    struct gyre_future *refusal;
+    struct within *within = new_within(f, __builtin_return_address(0), &refusal);
+
+    if (!within)
+        return refusal;
+    uint64_t deadline = delay == 0 ? 0
+                        : delay == GYRE_NEVER
+                            ? GYRE_NEVER
+                            : gyre_time_add(gyre_loop_clock(f->futures->loop), delay);
+    return begin_within(within, deadline);
+}
+
+struct gyre_future *gyre_within_until(struct gyre_future *f, uint64_t deadline)
+{
+    struct gyre_future *refusal;
+    struct within *within = new_within(f, __builtin_return_address(0), &refusal);
+
+    return within ? begin_within(within, deadline) : refusal;
+}

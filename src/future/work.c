@@ -1,0 +1,158 @@
+/* What spreads from a future to others, without recursion.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "future/core.h"
+#include "future/node.h"
+
+static void work_add(struct gyre_future *f)
+{
+    struct gyre_futures *fs = f->futures;
+
+    if (f->flags & FUTURE_AT_WORK)
+        return;
+    f->flags |= FUTURE_AT_WORK;
+    f->next_work = NULL;
+    *fs->work_end = f;
+    fs->work_end = &f->next_work;
+}
+
+void work_settled(struct gyre_future *f)
+{
+    work_add(f);
+}
+
+/* Note who asks; false: there is nothing to ask, or it has been asked. An outer scope that asks later
+ * is the cause nevertheless. */
+static bool note_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
+{
+    if (!future_is_pending(f))
+        return false;
+    if (f->flags & FUTURE_CANCELLING) {
+        if (cause != 0 && f->note.cause != 0)
+            f->note.cause = cause;
+        return false;
+    }
+    f->flags |= FUTURE_CANCELLING;
+    f->reason = (uint8_t)reason;
+    f->note.cause = cause;
+    return true;
+}
+
+/* The references that are held meanwhile keep a hook from freeing the future under our hands. */
+static void ask(struct gyre_future *f)
+{
+    f->refs++;
+    int err = f->kind->cancel ? f->kind->cancel(f) : 0;
+    if (err == 0 && future_is_pending(f))
+        future_settle_cancelled(f);
+    if (--f->refs == 0)
+        work_add(f);
+}
+
+void future_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
+{
+    if (!note_request(f, reason, cause))
+        return;
+    f->flags |= FUTURE_ASK;
+    work_add(f);
+}
+
+void future_request_now(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
+{
+    if (f->kind->is_node)
+        future_request(f, reason, cause);
+    else if (note_request(f, reason, cause))
+        ask(f);
+}
+
+void future_release(struct gyre_future *f)
+{
+    if (!f->futures || --f->refs > 0)
+        return;
+    if (future_is_pending(f))
+        future_request(f, GYRE_REASON_DROPPED, 0);
+    else
+        work_add(f);
+}
+
+static void tell_edges(struct gyre_future *f)
+{
+    while (!list_is_empty(&f->edges)) {
+        struct edge *edge = container_of(f->edges.next, struct edge, link);
+
+        edge_unlink(edge);
+        node_tell(edge);
+    }
+}
+
+static void report_unobserved(struct gyre_future *f)
+{
+    struct gyre_loop_error error = {
+        .size = sizeof(error),
+        .kind = GYRE_ERROR_UNOBSERVED,
+        .err = f->err,
+        .message = f->note.message ? f->note.message : gyre_strerror(f->err),
+        .site = f->site,
+    };
+
+    future_observe(f);
+    loop_report(f->futures->loop, &error);
+}
+
+static void free_future(struct gyre_future *f)
+{
+    if (f->flags & FUTURE_LISTED)
+        report_unobserved(f);
+    if (!(f->flags & FUTURE_ALIAS) && f->as.settled.drop)
+        f->as.settled.drop(f->as.settled.value);
+    if (f->kind->fini)
+        f->kind->fini(f);
+    future_free(f);
+}
+
+static bool is_free(const struct gyre_future *f)
+{
+    return f->refs == 0 && !future_is_pending(f) &&
+           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK));
+}
+
+static void work_on(struct gyre_future *f)
+{
+    if (f->flags & FUTURE_ASK) {
+        f->flags &= (uint16_t)~FUTURE_ASK;
+        if (future_is_pending(f))
+            ask(f);
+    }
+    if (!future_is_pending(f)) {
+        f->refs++;
+        tell_edges(f);
+        f->refs--;
+    }
+    if (is_free(f))
+        free_future(f);
+}
+
+void work_run(struct gyre_futures *fs)
+{
+    if (fs->is_working)
+        return;
+
+    fs->is_working = true;
+    while (fs->work) {
+        struct gyre_future *f = fs->work;
+
+        fs->work = f->next_work;
+        if (!fs->work)
+            fs->work_end = &fs->work;
+        f->flags &= (uint16_t)~FUTURE_AT_WORK;
+        work_on(f);
+    }
+    fs->is_working = false;
+    room_maybe_free(fs);
+}
+
+void work_report_all(struct gyre_futures *fs)
+{
+    while (!list_is_empty(&fs->unobserved))
+        report_unobserved(container_of(fs->unobserved.next, struct gyre_future, member));
+}

@@ -1,0 +1,87 @@
+/* The rooms above the loop, and its error hook.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "loop/attach.h"
+#include "loop/core.h"
+
+#include <stdio.h>
+
+void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room)
+{
+    l->rooms[number] = room;
+}
+
+struct room *loop_attached(const struct gyre_loop *l, enum room_number number)
+{
+    return l->rooms[number];
+}
+
+int loop_check(struct gyre_loop *l)
+{
+    return loop_enter(l);
+}
+
+const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
+{
+    return &l->allocator;
+}
+
+void rooms_cancel(struct gyre_loop *l)
+{
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i])
+            l->rooms[i]->ops->cancel(l->rooms[i]);
+}
+
+size_t rooms_count(const struct gyre_loop *l)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i])
+            count += l->rooms[i]->ops->count(l->rooms[i]);
+    return count;
+}
+
+/* The upper ones first: they use the lower ones. */
+void rooms_close(struct gyre_loop *l)
+{
+    for (int i = ROOM_COUNT - 1; i >= 0; i--)
+        if (l->rooms[i])
+            l->rooms[i]->ops->close(l->rooms[i]);
+}
+
+void rooms_destroy(struct gyre_loop *l)
+{
+    for (int i = ROOM_COUNT - 1; i >= 0; i--)
+        if (l->rooms[i])
+            l->rooms[i]->ops->destroy(l->rooms[i]);
+}
+
+/* ---- the error hook */
+
+static void print_error(struct gyre_loop *loop, const struct gyre_loop_error *error, void *arg)
+{
+    (void)loop;
+    (void)arg;
+    fprintf(stderr, "gyre: nobody looked at the error of a future made at %p: %s (%s)\n",
+            error->site, error->message, gyre_errname(error->err));
+}
+
+int gyre_loop_on_error(struct gyre_loop *loop, gyre_error_fn *fn, void *arg)
+{
+    int err = loop ? loop_enter(loop) : -EINVAL;
+
+    if (err < 0)
+        return err;
+    loop->error_fn = fn;
+    loop->error_arg = arg;
+    return 0;
+}
+
+void loop_report(struct gyre_loop *l, const struct gyre_loop_error *error)
+{
+    gyre_error_fn *fn = l->error_fn ? l->error_fn : print_error;
+
+    fn(l, error, l->error_arg);
+}

@@ -1,0 +1,62 @@
+/* What the loop offers the rooms above it beyond its public header: a place for their state, and a
+ * word when the loop ends.
+ *
+ * Invariant: a room is attached at most once, on the loop's thread, and stays attached until destroy.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_ATTACH_H
+#define GYRE_ATTACH_H
+
+#include "gyre/loop.h"
+
+enum room_number {
+    ROOM_FUTURE,
+    ROOM_COUNT,
+};
+
+struct room;
+
+struct room_ops {
+    /* gyre_loop_shutdown begins: ask everything to end. */
+    void (*cancel)(struct room *room);
+
+    /* How many things are left that nothing the loop knows of will end. */
+    size_t (*count)(const struct room *room);
+
+    /* gyre_loop_close: all sources are stopped, the mail is dropped, the poller is still open. */
+    void (*close)(struct room *room);
+
+    /* The loop's memory is about to go. */
+    void (*destroy)(struct room *room);
+};
+
+struct room {
+    const struct room_ops *ops;
+};
+
+void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room);
+
+/* NULL: not attached. */
+struct room *loop_attached(const struct gyre_loop *l, enum room_number number);
+
+/* 0 if the calling thread may use the loop, else why not; a loop that rests in a foreign one is
+ * told that something is about to change. */
+int loop_check(struct gyre_loop *l);
+
+const struct gyre_allocator *loop_allocator(const struct gyre_loop *l);
+
+/* Hand an error that nobody can be returned to the loop's error hook. */
+void loop_report(struct gyre_loop *l, const struct gyre_loop_error *error);
+
+/* ---- calls that wait for something other than their turn in the queue */
+
+/* Put an idle call into `list` until call_wake or gyre_call_stop: 0 or why not. */
+int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list);
+
+/* Move a waiting call from its list to the queue. */
+void call_wake(struct gyre_call *call);
+
+/* Take a waiting call out of its list, as if it had been stopped. */
+void call_forget(struct gyre_call *call);
+
+#endif
