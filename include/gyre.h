@@ -8,6 +8,7 @@
 #include "gyre/loop.h"
 #include "gyre/future.h"
 #include "gyre/scope.h"
+#include "gyre/pool.h"
 #include "gyre/test.h"
 
 #endif

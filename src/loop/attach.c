@@ -21,6 +21,11 @@ int loop_check(struct gyre_loop *l)
     return loop_enter(l);
 }
 
+bool loop_is_own(const struct gyre_loop *l)
+{
+    return loop_is_on_thread(l);
+}
+
 const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
 {
     return &l->allocator;
@@ -43,6 +48,13 @@ size_t rooms_count(const struct gyre_loop *l)
     return count;
 }
 
+void rooms_after_fork(struct gyre_loop *l)
+{
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i] && l->rooms[i]->ops->after_fork)
+            l->rooms[i]->ops->after_fork(l->rooms[i]);
+}
+
 /* The upper ones first: they use the lower ones. */
 void rooms_close(struct gyre_loop *l)
 {
@@ -56,6 +68,16 @@ void rooms_destroy(struct gyre_loop *l)
     for (int i = ROOM_COUNT - 1; i >= 0; i--)
         if (l->rooms[i])
             l->rooms[i]->ops->destroy(l->rooms[i]);
+}
+
+void loop_hold(struct gyre_loop *l)
+{
+    l->live_asyncs++;
+}
+
+void loop_unhold(struct gyre_loop *l)
+{
+    l->live_asyncs--;
 }
 
 /* ---- the error hook */

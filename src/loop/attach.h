@@ -8,9 +8,11 @@
 #define GYRE_ATTACH_H
 
 #include "gyre/loop.h"
+#include "loop/watcher.h"
 
 enum room_number {
     ROOM_FUTURE,
+    ROOM_POOL,
     ROOM_COUNT,
 };
 
@@ -22,6 +24,9 @@ struct room_ops {
 
     /* How many things are left that nothing the loop knows of will end. */
     size_t (*count)(const struct room *room);
+
+    /* gyre_loop_after_fork, in the child; the mail is in the queue. May be NULL. */
+    void (*after_fork)(struct room *room);
 
     /* gyre_loop_close: all sources are stopped, the mail is dropped, the poller is still open. */
     void (*close)(struct room *room);
@@ -43,12 +48,23 @@ struct room *loop_attached(const struct gyre_loop *l, enum room_number number);
  * told that something is about to change. */
 int loop_check(struct gyre_loop *l);
 
+/* Whether the calling thread is the loop's. */
+bool loop_is_own(const struct gyre_loop *l);
+
 const struct gyre_allocator *loop_allocator(const struct gyre_loop *l);
 
 /* Hand an error that nobody can be returned to the loop's error hook. */
 void loop_report(struct gyre_loop *l, const struct gyre_loop_error *error);
 
+/* Something outside is at work for the loop and will send mail: it stays alive, and a virtual clock
+ * does not jump. */
+void loop_hold(struct gyre_loop *l);
+void loop_unhold(struct gyre_loop *l);
+
 /* ---- calls that wait for something other than their turn in the queue */
+
+/* Whether an initialised call may be used by this thread: 0 or why not. */
+int call_check(const struct gyre_call *call);
 
 /* Put an idle call into `list` until call_wake or gyre_call_stop: 0 or why not. */
 int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list);
@@ -58,5 +74,19 @@ void call_wake(struct gyre_call *call);
 
 /* Take a waiting call out of its list, as if it had been stopped. */
 void call_forget(struct gyre_call *call);
+
+/* The same in steps, for a call that is in a list which other threads use: mark an idle call as
+ * waiting (0 or why not), queue or forget a waiting one that is in no list. */
+int call_lend(struct gyre_call *call);
+void call_return(struct gyre_call *call);
+void call_lose(struct gyre_call *call);
+
+/* Any thread: hand a waiting call to the loop, which queues it. -ESHUTDOWN: it is closed. */
+int call_mail(struct gyre_call *call);
+
+static inline bool call_is_queued(const struct gyre_call *call)
+{
+    return call->state == CALL_QUEUED;
+}
 
 #endif

@@ -74,6 +74,11 @@ void gyre_call_unref(struct gyre_call *call)
 
 /* ---- for the rooms above */
 
+int call_check(const struct gyre_call *call)
+{
+    return watcher_enter(call);
+}
+
 int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
 {
     if (!call)
@@ -100,4 +105,31 @@ void call_forget(struct gyre_call *call)
 {
     list_remove(&call->link);
     call->state = CALL_IDLE;
+}
+
+int call_lend(struct gyre_call *call)
+{
+    int err = call ? watcher_enter(call) : -EINVAL;
+
+    if (err < 0)
+        return err;
+    if (call->state != CALL_IDLE)
+        return -EALREADY;
+    call->state = CALL_WAITING;
+    return 0;
+}
+
+void call_return(struct gyre_call *call)
+{
+    queue_append(call->loop, call);
+}
+
+void call_lose(struct gyre_call *call)
+{
+    call->state = CALL_IDLE;
+}
+
+int call_mail(struct gyre_call *call)
+{
+    return inbox_push(&call->loop->inbox, &call->link);
 }

@@ -39,7 +39,7 @@ struct gyre_loop {
     struct gyre_link queue[2];
     size_t live;        /* started io and signal watchers */
     size_t live_timers; /* timers in the wheel */
-    size_t live_asyncs; /* started asyncs */
+    size_t live_asyncs; /* started asyncs, and what loop_hold was called for */
 
     uint64_t now;
     uint32_t ran; /* callbacks since the kernel was last asked */
@@ -241,6 +241,7 @@ void soon_close(struct gyre_loop *l);
 /* The rooms above: attach.c */
 void rooms_cancel(struct gyre_loop *l);
 size_t rooms_count(const struct gyre_loop *l);
+void rooms_after_fork(struct gyre_loop *l);
 void rooms_close(struct gyre_loop *l);
 void rooms_destroy(struct gyre_loop *l);
 

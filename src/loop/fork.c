@@ -58,5 +58,6 @@ int gyre_loop_after_fork(struct gyre_loop *loop)
     interest_drop_closed(loop);
     mail_collect(loop);
     async_reset(loop);
+    rooms_after_fork(loop);
     return 0;
 }

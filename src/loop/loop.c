@@ -2,32 +2,22 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "base/memory.h"
+#include "base/options.h"
 #include "loop/core.h"
 #include "os/sys.h"
 
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Copy what the caller's version of the struct has; the rest keeps its defaults. A newer struct
- * than ours may not ask for anything we do not know. */
 static int copy_options(struct gyre_loop_options *copy, const struct gyre_loop_options *opt)
 {
     *copy = (struct gyre_loop_options){ .size = sizeof(*copy) };
-    if (!opt)
-        return 0;
-    if (opt->size < sizeof(opt->size))
-        return -EINVAL;
+    int err = opt ? options_copy(copy, sizeof(*copy), opt, opt->size) : 0;
 
-    const char *bytes = (const char *)opt;
-    for (size_t i = sizeof(*copy); i < opt->size; i++)
-        if (bytes[i] != 0)
-            return -EINVAL;
-    memcpy(copy, opt, opt->size < sizeof(*copy) ? opt->size : sizeof(*copy));
-
-    const struct gyre_allocator *a = copy->allocator;
-    if (a && (!a->alloc || !a->realloc || !a->free))
-        return -EINVAL;
+    if (err == 0 && copy->allocator)
+        err = options_check_allocator(copy->allocator);
+    if (err < 0)
+        return err;
     return copy->fd_capacity > INT_MAX ? -EINVAL : 0;
 }
 

@@ -8,6 +8,7 @@
 #define GYRE_SYS_H
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ struct sys_table {
     int (*sigaction)(int signo, const struct sigaction *act, struct sigaction *old);
     int (*clock_gettime)(clockid_t clock, struct timespec *ts);
     int (*timer_slack)(uint64_t ns); /* of this thread; succeeds where there is no such thing */
+    int (*thread_create)(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *),
+                         void *arg); /* returns a positive errno */
 #ifdef __linux__
     int (*epoll_create)(void); /* close-on-exec */
     int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);
@@ -52,5 +55,8 @@ extern const struct sys_table *sys;
 int sys_is_open(int fd);
 int sys_pipe(int fds[2]);
 int sys_no_timer_slack(uint64_t ns);
+
+/* Name the calling thread, at most 15 bytes, where there is a way. */
+void sys_name_thread(const char *name);
 
 #endif

@@ -32,6 +32,17 @@ static int bsd_kevent(int kq, const struct kevent *changes, int change_count, st
 #endif
 }
 
+void sys_name_thread(const char *name)
+{
+#if defined(__APPLE__)
+    (void)pthread_setname_np(name);
+#elif defined(__NetBSD__)
+    (void)pthread_setname_np(pthread_self(), "%s", (void *)(uintptr_t)name);
+#else
+    (void)name;
+#endif
+}
+
 const struct sys_table sys_real = {
     .read = read,
     .write = write,
@@ -42,6 +53,7 @@ const struct sys_table sys_real = {
     .sigaction = sigaction,
     .clock_gettime = clock_gettime,
     .timer_slack = sys_no_timer_slack,
+    .thread_create = pthread_create,
     .kqueue = bsd_kqueue,
     .kevent = bsd_kevent,
 };

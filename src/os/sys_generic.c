@@ -5,6 +5,11 @@
 
 #include <unistd.h>
 
+void sys_name_thread(const char *name)
+{
+    (void)name;
+}
+
 const struct sys_table sys_real = {
     .read = read,
     .write = write,
@@ -15,4 +20,5 @@ const struct sys_table sys_real = {
     .sigaction = sigaction,
     .clock_gettime = clock_gettime,
     .timer_slack = sys_no_timer_slack,
+    .thread_create = pthread_create,
 };

@@ -72,6 +72,11 @@ static int linux_timerfd_settime(int fd, uint64_t delay_ns)
     return timerfd_settime(fd, 0, &its, NULL);
 }
 
+void sys_name_thread(const char *name)
+{
+    (void)pthread_setname_np(pthread_self(), name);
+}
+
 const struct sys_table sys_real = {
     .read = read,
     .write = write,
@@ -82,6 +87,7 @@ const struct sys_table sys_real = {
     .sigaction = sigaction,
     .clock_gettime = clock_gettime,
     .timer_slack = linux_timer_slack,
+    .thread_create = pthread_create,
     .epoll_create = linux_epoll_create,
     .epoll_ctl = epoll_ctl,
     .epoll_wait = epoll_wait,

@@ -15,7 +15,7 @@ add_custom_target(amalgamation
     "-Dlinux_sources=${linux_sources};src/os/pollers_linux.c"
     "-Dbsd_sources=${bsd_sources};src/os/pollers_bsd.c"
     "-Dgeneric_sources=${generic_sources};src/os/pollers_generic.c"
-    "-Dupper_sources=${loop_sources};${future_sources}"
+    "-Dupper_sources=${loop_sources};${future_sources};${pool_sources}"
     -P ${PROJECT_SOURCE_DIR}/src/package/amalgamate.cmake
   COMMENT "Writing amalgamation/gyre.h and gyre.c" VERBATIM)
 

@@ -300,6 +300,12 @@ static int count_clock_gettime(clockid_t clock, struct timespec *ts)
     return below->clock_gettime(clock, ts);
 }
 
+static int count_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *),
+                               void *arg)
+{
+    return refuses(SYS_THREAD_CREATE) ? errno : below->thread_create(thread, attr, main, arg);
+}
+
 static int count_timer_slack(uint64_t ns)
 {
     return refuses(SYS_TIMER_SLACK) ? -1 : below->timer_slack(ns);
@@ -371,6 +377,7 @@ static const struct sys_table counting_calls = {
     .sigaction = count_sigaction,
     .clock_gettime = count_clock_gettime,
     .timer_slack = count_timer_slack,
+    .thread_create = count_thread_create,
 #ifdef __linux__
     .epoll_create = count_epoll_create,
     .epoll_ctl = count_epoll_ctl,

@@ -27,6 +27,7 @@ enum sys_call {
     SYS_IS_OPEN,
     SYS_KQUEUE,
     SYS_KEVENT,
+    SYS_THREAD_CREATE,
 
     /* These are counted, and fail only by fail_call; clock_gettime never fails. */
     SYS_CLOSE,

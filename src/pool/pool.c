@@ -1,0 +1,212 @@
+/* Pools: made, ended, and what can be asked of them.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "base/options.h"
+#include "os/clock.h"
+#include "os/thread.h"
+#include "pool/core.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { LEAST_THREADS = 4 };
+
+#define IDLE_TIME GYRE_S(10)
+
+/* ---- made */
+
+static int copy_pool_options(struct gyre_pool_options *copy, const struct gyre_pool_options *opt)
+{
+    *copy = (struct gyre_pool_options){ .size = sizeof(*copy) };
+    int err = opt ? options_copy(copy, sizeof(*copy), opt, opt->size) : 0;
+
+    if (err < 0)
+        return err;
+    if (copy->max_threads == 0)
+        copy->max_threads =
+            worker_processors() > LEAST_THREADS ? worker_processors() : LEAST_THREADS;
+    if (copy->idle_time == 0)
+        copy->idle_time = IDLE_TIME;
+    if (!copy->name)
+        copy->name = "gyre";
+    if (copy->max_threads > POOL_THREADS_LIMIT || copy->min_threads > copy->max_threads)
+        return -EINVAL;
+    return copy->allocator ? options_check_allocator(copy->allocator) : 0;
+}
+
+static int init_locks(struct gyre_pool *pool)
+{
+    int err = -pthread_mutex_init(&pool->lock, NULL);
+
+    if (err < 0)
+        return err;
+    err = worker_cond_init(&pool->work_came);
+    if (err == 0) {
+        err = worker_cond_init(&pool->work_ended);
+        if (err == 0)
+            return 0;
+        (void)pthread_cond_destroy(&pool->work_came);
+    }
+    (void)pthread_mutex_destroy(&pool->lock);
+    return err;
+}
+
+int gyre_pool_create(const struct gyre_pool_options *opt, struct gyre_pool **out)
+{
+    struct gyre_pool_options copy;
+
+    if (!out)
+        return -EINVAL;
+    int err = copy_pool_options(&copy, opt);
+    if (err == 0)
+        err = thread_watch_forks();
+    if (err < 0)
+        return err;
+
+    struct gyre_allocator allocator = copy.allocator ? *copy.allocator : memory_default;
+    struct gyre_pool *pool = memory_alloc(&allocator, sizeof(*pool));
+    if (!pool)
+        return -ENOMEM;
+    *pool =
+        (struct gyre_pool){ .refs = 1, .forks = thread_forks, .opt = copy, .allocator = allocator };
+    err = init_locks(pool);
+    if (err < 0) {
+        memory_free(&allocator, pool, sizeof(*pool));
+        return err;
+    }
+    strncpy(pool->name, copy.name, POOL_NAME_SIZE - 1);
+    for (int i = 0; i < POOL_PRIORITIES; i++)
+        list_init(&pool->queue[i]);
+    list_init(&pool->room_waiters);
+    list_init(&pool->end_waiters);
+    *out = pool;
+    return 0;
+}
+
+/* ---- ended */
+
+static void free_pool(struct gyre_pool *pool)
+{
+    struct gyre_allocator allocator = pool->allocator;
+
+    memory_free(&allocator, pool, sizeof(*pool));
+}
+
+void pool_unref_and_unlock(struct gyre_pool *pool)
+{
+    bool is_last = --pool->refs == 0;
+
+    pool_unlock(pool);
+    if (!is_last)
+        return;
+    (void)pthread_cond_destroy(&pool->work_ended);
+    (void)pthread_cond_destroy(&pool->work_came);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free_pool(pool);
+}
+
+void work_send_home(struct gyre_work *work, int status)
+{
+    work_set_state(work, WORK_ENDED);
+    work->status = status;
+    /* If the loop is being closed at this moment, it will find the work in its list. */
+    (void)call_mail(&work->call);
+}
+
+static void send_all_home(struct gyre_link *list)
+{
+    while (!list_is_empty(list))
+        work_send_home(work_of_call(container_of(list_pop(list), struct gyre_call, link)), 0);
+}
+
+static bool pool_has_room(const struct gyre_pool *pool)
+{
+    return pool->opt.queue_limit == 0 || pool->queued < pool->opt.queue_limit;
+}
+
+void pool_tell_waiters(struct gyre_pool *pool)
+{
+    if (unlikely(!list_is_empty(&pool->room_waiters)) && (pool_has_room(pool) || pool->is_shut))
+        send_all_home(&pool->room_waiters);
+    if (unlikely(!list_is_empty(&pool->end_waiters)) && pool->queued + pool->busy == 0)
+        send_all_home(&pool->end_waiters);
+    if (unlikely(pool->waiting_for_end > 0))
+        (void)pthread_cond_broadcast(&pool->work_ended);
+}
+
+void pool_cancel_queued(struct gyre_pool *pool)
+{
+    for (int i = 0; i < POOL_PRIORITIES; i++)
+        while (!list_is_empty(&pool->queue[i])) {
+            struct gyre_link *link = list_pop(&pool->queue[i]);
+
+            pool->queued--;
+            pool->stats.cancelled++;
+            work_send_home(work_of_call(container_of(link, struct gyre_call, link)), -ECANCELED);
+        }
+    pool_tell_waiters(pool);
+}
+
+/* Wait until the idle threads have ended, and those that are busy or `deadline` has come. */
+static void wait_for_threads(struct gyre_pool *pool, uint64_t deadline)
+{
+    bool is_time = true;
+
+    pool->waiting_for_end++;
+    while (pool->threads > (is_time ? 0 : pool->busy))
+        if (!worker_cond_wait(&pool->work_ended, &pool->lock, is_time ? deadline : GYRE_NEVER))
+            is_time = false;
+    pool->waiting_for_end--;
+}
+
+int gyre_pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
+{
+    if (!pool)
+        return 0;
+    if (pool->forks !=
+        thread_forks) { /* a child has none of its threads, and perhaps a held lock */
+        free_pool(pool);
+        return 0;
+    }
+    if (worker_pool() == pool)
+        return -EDEADLK;
+
+    uint64_t deadline = max_wait == 0 ? 0 : gyre_time_add(clock_now(), max_wait);
+    pool_lock(pool);
+    pool->is_shut = true;
+    pool->is_destroyed = true;
+    pool_cancel_queued(pool);
+    (void)pthread_cond_broadcast(&pool->work_came);
+    wait_for_threads(pool, deadline);
+
+    int left = (int)pool->busy;
+    bool has_last = pool->has_last;
+    pthread_t last = pool->last;
+    pool->has_last = false;
+    pool->is_alone = true;
+    pool_unref_and_unlock(pool);
+    if (has_last)
+        (void)pthread_join(last, NULL);
+    return left;
+}
+
+/* ---- questions */
+
+int gyre_pool_get_stats(struct gyre_pool *pool, struct gyre_pool_stats *stats)
+{
+    if (!pool || !stats || stats->size < sizeof(*stats))
+        return -EINVAL;
+    if (pool->forks != thread_forks)
+        return -EOWNERDEAD;
+
+    size_t size = stats->size;
+    pool_lock(pool);
+    *stats = pool->stats;
+    stats->threads = pool->threads;
+    stats->busy = pool->busy;
+    stats->queued = pool->queued;
+    pool_unlock(pool);
+    stats->size = size;
+    return 0;
+}

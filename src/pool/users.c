@@ -1,0 +1,248 @@
+/* The pools of a loop: which it uses, what it has given them, and what becomes of that when it is
+ * closed or the process forks.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "os/thread.h"
+#include "pool/core.h"
+
+static struct pools *pools_of_room(struct room *room)
+{
+    return container_of(room, struct pools, room);
+}
+
+/* With the lock held: nothing of a closed loop's runs any more. The caller has a reference to the
+ * pool. */
+static void free_user(struct gyre_pool_user *user)
+{
+    struct gyre_allocator allocator = user->allocator;
+
+    user->pool->refs--;
+    memory_free(&allocator, user, sizeof(*user));
+}
+
+void pool_user_orphan_ended(struct gyre_pool_user *user)
+{
+    if (--user->orphans == 0)
+        free_user(user);
+}
+
+/* ---- the loop is closed */
+
+/* Take everything the loop has given to a pool back, with the lock held. What has not begun, or has
+ * ended, goes to `dead`; running jobs are left alone; a running work in the user's memory is waited
+ * for. */
+static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead)
+{
+    struct gyre_pool *pool = user->pool;
+
+    user->loop = NULL;
+    pool->waiting_for_end++;
+    while (!list_is_empty(&user->works)) {
+        struct gyre_work *work = container_of(user->works.next, struct gyre_work, sibling);
+
+        work_tell_cancelled(work);
+        while (work_state_of(work) == WORK_RUNNING && work_is_awaited(work))
+            (void)worker_cond_wait(&pool->work_ended, &pool->lock, GYRE_NEVER);
+        list_remove(&work->sibling);
+        if (work_state_of(work) == WORK_RUNNING)
+            user->orphans++;
+        else
+            list_append(dead, &work->sibling);
+        work_unqueue(work);
+    }
+    pool->waiting_for_end--;
+}
+
+static void bury(struct gyre_link *dead)
+{
+    while (!list_is_empty(dead)) {
+        struct gyre_work *work = container_of(list_pop(dead), struct gyre_work, sibling);
+
+        call_lose(&work->call);
+        if (work_is_ours(work))
+            work_lost(work);
+        else
+            work_set_state(work, WORK_IDLE);
+    }
+}
+
+static void close_user(struct gyre_pool_user *user)
+{
+    struct gyre_pool *pool = user->pool;
+    struct gyre_link dead;
+
+    list_init(&dead);
+    list_remove(&user->in_loop);
+    pool_lock(pool);
+    pool->refs++;
+    user->orphans = 1; /* ourselves */
+    recall_works(user, &dead);
+    pool_tell_waiters(pool);
+    pool_unlock(pool);
+    bury(&dead);
+    pool_lock(pool);
+    pool_user_orphan_ended(user);
+    pool_unref_and_unlock(pool);
+}
+
+/* In a child: the pool has no threads here, and its lock may be held for ever. */
+static void forget_user(struct gyre_pool_user *user)
+{
+    struct gyre_allocator allocator = user->allocator;
+    struct gyre_link dead;
+
+    list_init(&dead);
+    list_splice(&dead, &user->works);
+    bury(&dead);
+    list_remove(&user->in_loop);
+    memory_free(&allocator, user, sizeof(*user));
+}
+
+static struct gyre_pool_user *first_user(const struct pools *pools)
+{
+    return container_of(pools->users.next, struct gyre_pool_user, in_loop);
+}
+
+static void close_pools(struct room *room)
+{
+    struct pools *pools = pools_of_room(room);
+
+    while (!list_is_empty(&pools->users)) {
+        if (first_user(pools)->forks != thread_forks)
+            forget_user(first_user(pools));
+        else
+            close_user(first_user(pools));
+    }
+    (void)gyre_pool_destroy(pools->own, 0);
+    pools->own = NULL;
+}
+
+/* ---- the process has forked */
+
+/* End what will never come home in this process. */
+static void end_lost_works(struct gyre_pool_user *user)
+{
+    for (struct gyre_link *link = user->works.next; link != &user->works; link = link->next) {
+        struct gyre_work *work = container_of(link, struct gyre_work, sibling);
+
+        if (call_is_queued(&work->call))
+            continue;
+        work->status = -EOWNERDEAD;
+        call_return(&work->call);
+    }
+}
+
+static void fork_pools(struct room *room)
+{
+    struct pools *pools = pools_of_room(room);
+
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
+        end_lost_works(container_of(link, struct gyre_pool_user, in_loop));
+    (void)gyre_pool_destroy(pools->own, 0);
+    pools->own = NULL;
+}
+
+/* ---- attached to the loop */
+
+static void cancel_pools(struct room *room)
+{
+    (void)room; /* futures are cancelled by their own room, works in the user's memory are his */
+}
+
+static size_t count_pools(const struct room *room)
+{
+    (void)room; /* loop_hold has counted them */
+    return 0;
+}
+
+static void destroy_pools(struct room *room)
+{
+    struct pools *pools = pools_of_room(room);
+    struct gyre_allocator allocator = *loop_allocator(pools->loop);
+
+    memory_free(&allocator, pools, sizeof(*pools));
+}
+
+static const struct room_ops pool_room_ops = {
+    .cancel = cancel_pools,
+    .count = count_pools,
+    .after_fork = fork_pools,
+    .close = close_pools,
+    .destroy = destroy_pools,
+};
+
+static struct pools *pools_of(struct gyre_loop *loop)
+{
+    struct room *room = loop_attached(loop, ROOM_POOL);
+
+    if (likely(room))
+        return pools_of_room(room);
+    struct pools *pools = memory_alloc(loop_allocator(loop), sizeof(*pools));
+    if (!pools)
+        return NULL;
+    *pools = (struct pools){ .room.ops = &pool_room_ops, .loop = loop };
+    list_init(&pools->users);
+    loop_attach(loop, ROOM_POOL, &pools->room);
+    return pools;
+}
+
+/* ---- finding */
+
+static struct gyre_pool_user *add_user(struct pools *pools, struct gyre_pool *pool)
+{
+    struct gyre_pool_user *user = memory_alloc(&pool->allocator, sizeof(*user));
+
+    if (!user)
+        return NULL;
+    *user = (struct gyre_pool_user){
+        .pool = pool, .loop = pools->loop, .allocator = pool->allocator, .forks = pool->forks
+    };
+    list_init(&user->works);
+    list_append(&pools->users, &user->in_loop);
+    pool_lock(pool);
+    pool->refs++;
+    pool_unlock(pool);
+    return user;
+}
+
+static int find_own_pool(struct pools *pools, struct gyre_pool **pool)
+{
+    int err = pools->own ? 0 : gyre_pool_create(NULL, &pools->own);
+
+    *pool = pools->own;
+    return err;
+}
+
+int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_pool_user **user)
+{
+    int err = loop ? loop_check(loop) : -EINVAL;
+
+    if (err < 0)
+        return err;
+    struct pools *pools = pools_of(loop);
+    if (!pools)
+        return -ENOMEM;
+    if (!pool)
+        err = find_own_pool(pools, &pool);
+    if (err < 0)
+        return err;
+    if (pool->forks != thread_forks)
+        return -EOWNERDEAD;
+
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next) {
+        *user = container_of(link, struct gyre_pool_user, in_loop);
+        if ((*user)->pool == pool && (*user)->forks == thread_forks)
+            return 0;
+    }
+    *user = add_user(pools, pool);
+    return *user ? 0 : -ENOMEM;
+}
+
+struct gyre_pool *gyre_loop_pool(struct gyre_loop *loop)
+{
+    struct gyre_pool *pool;
+    struct pools *pools = loop && loop_check(loop) == 0 ? pools_of(loop) : NULL;
+
+    return pools && find_own_pool(pools, &pool) == 0 ? pool : NULL;
+}

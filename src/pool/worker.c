@@ -1,0 +1,185 @@
+/* Workers: the threads of a pool, and the queue they take jobs from.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "os/clock.h"
+#include "os/sys.h"
+#include "os/thread.h"
+#include "pool/core.h"
+
+static THREAD_LOCAL struct gyre_pool *this_pool;
+
+struct gyre_pool *worker_pool(void)
+{
+    return this_pool;
+}
+
+/* ---- time, in units of 1024 ns, as a work remembers it */
+
+static uint32_t coarse(uint64_t time)
+{
+    return (uint32_t)(time >> 10);
+}
+
+static void count_time(uint64_t *histogram, uint64_t time)
+{
+    unsigned bucket = time > 0 ? 63u - (unsigned)__builtin_clzll(time) : 0;
+
+    histogram[bucket < GYRE_POOL_BUCKETS ? bucket : GYRE_POOL_BUCKETS - 1]++;
+}
+
+/* ---- taking and running; with the lock held, but for the user's function */
+
+static struct gyre_work *take_work(struct gyre_pool *pool)
+{
+    struct gyre_link *queue = &pool->queue[list_is_empty(&pool->queue[0])];
+    struct gyre_work *work = work_of_call(container_of(list_pop(queue), struct gyre_call, link));
+
+    pool->queued--;
+    work_set_state(work, WORK_RUNNING);
+    if (++pool->busy > pool->stats.max_busy)
+        pool->stats.max_busy = pool->busy;
+    return work;
+}
+
+/* Send it home, or find that its loop is closed; then a job is this thread's to take care of. */
+static void end_work(struct gyre_pool *pool, struct gyre_work *work)
+{
+    struct gyre_pool_user *user = work->user;
+
+    pool->busy--;
+    pool->stats.completed++;
+    if (likely(user->loop)) {
+        work_send_home(work, 0);
+        return;
+    }
+    work_set_state(work, WORK_ENDED);
+    work->status = 0;
+    if (work_is_awaited(work))
+        return; /* gyre_loop_close waits, and takes care of it */
+    pool_unlock(pool);
+    work_lost(work);
+    pool_lock(pool);
+    pool_user_orphan_ended(user);
+}
+
+/* Run a work; `now` is the time before, and becomes that after. */
+static void run_work(struct gyre_pool *pool, uint64_t *now)
+{
+    struct gyre_work *work = take_work(pool);
+    uint64_t start = *now;
+
+    int32_t waited = (int32_t)(coarse(start) - work->submitted);
+    count_time(pool->stats.wait_time, waited > 0 ? (uint64_t)waited << 10 : 0);
+    pool_tell_waiters(pool);
+    pool_unlock(pool);
+    work->run(work, work->call.arg);
+    *now = clock_now();
+    pool_lock(pool);
+    count_time(pool->stats.run_time, *now - start);
+    end_work(pool, work);
+    pool_tell_waiters(pool);
+}
+
+/* Sleep until there is work. False: this thread is to end. */
+static bool sleep_for_work(struct gyre_pool *pool)
+{
+    uint64_t deadline = gyre_time_add(clock_now(), pool->opt.idle_time);
+    bool is_idle = false; /* for long enough */
+
+    while (pool->queued == 0 && !pool->is_destroyed) {
+        bool stays = pool->threads <= pool->opt.min_threads;
+
+        if (is_idle && !stays)
+            return false;
+        pool->sleeping++;
+        is_idle = !worker_cond_wait(&pool->work_came, &pool->lock, stays ? GYRE_NEVER : deadline);
+        pool->sleeping--;
+        if (pool->waking > 0)
+            pool->waking--;
+    }
+    return pool->queued > 0;
+}
+
+/* End this thread. Each one joins the one that ended before it, so that no more than one is left to
+ * be joined; when the handle is gone, nobody is left to do that either. */
+static void leave_pool(struct gyre_pool *pool)
+{
+    bool has_last = pool->has_last;
+    pthread_t last = pool->last;
+
+    pool->threads--;
+    pool->has_last = !pool->is_alone;
+    if (pool->is_alone)
+        (void)pthread_detach(pthread_self());
+    else
+        pool->last = pthread_self();
+    pool_tell_waiters(pool);
+    pool_unref_and_unlock(pool);
+    if (has_last)
+        (void)pthread_join(last, NULL);
+}
+
+static void *worker_main(void *arg)
+{
+    struct gyre_pool *pool = arg;
+
+    this_pool = pool;
+    sys_name_thread(pool->name);
+    pool_lock(pool);
+    uint64_t now = clock_now();
+    while (pool->queued > 0 || sleep_for_work(pool)) {
+        do
+            run_work(pool, &now);
+        while (pool->queued > 0);
+        now = clock_now();
+    }
+    leave_pool(pool);
+    return NULL;
+}
+
+/* ---- the queue */
+
+static int start_worker(struct gyre_pool *pool)
+{
+    pthread_t thread;
+    int err = worker_start(&thread, pool->opt.stack_size, worker_main, pool);
+
+    if (err < 0)
+        return err;
+    pool->refs++;
+    if (++pool->threads > pool->stats.max_threads)
+        pool->stats.max_threads = pool->threads;
+    return 0;
+}
+
+/* See to it that somebody takes what has just been queued: a sleeping worker, a new one, or one that
+ * is busy now. */
+static void rouse(struct gyre_pool *pool)
+{
+    if (pool->waking >= pool->queued)
+        return;
+    if (pool->waking < pool->sleeping) {
+        pool->waking++;
+        (void)pthread_cond_signal(&pool->work_came);
+    } else if (pool->threads < pool->opt.max_threads) {
+        (void)start_worker(pool); /* if it fails the others have to do */
+    }
+}
+
+int pool_enqueue(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
+{
+    if (pool->is_shut)
+        return -ESHUTDOWN;
+    if (pool->opt.queue_limit > 0 && pool->queued >= pool->opt.queue_limit)
+        return -EAGAIN;
+    if (pool->threads == 0 && start_worker(pool) < 0)
+        return -EAGAIN;
+
+    work_set_state(work, WORK_QUEUED);
+    work->submitted = coarse(clock_now());
+    list_append(&pool->queue[flags & GYRE_JOB_LOW ? 1 : 0], &work->call.link);
+    if (++pool->queued > pool->stats.max_queued)
+        pool->stats.max_queued = pool->queued;
+    rouse(pool);
+    return 0;
+}
