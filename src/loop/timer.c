@@ -40,40 +40,56 @@ int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, gyre_timer
     return 0;
 }
 
-static inline void arm(struct gyre_timer *timer, uint64_t deadline)
+/* Start a timer that is in no list. */
+static inline void place(struct gyre_timer *timer, uint64_t deadline)
 {
     struct gyre_loop *l = timer->call.loop;
 
-    timer->call.repeats = 0;
-    if (timer->call.state >= TIMER_FAR) {
-        wheel_move(&l->wheel, timer, deadline);
-        return;
-    }
-
-    if (unlikely(timer->call.state == CALL_QUEUED))
-        queue_remove(&timer->call);
     l->live_timers += timer->call.weight;
     timer->deadline = deadline;
     wheel_insert(&l->wheel, timer);
+}
+
+/* Start a timer, whatever its state. */
+static ASIDE int arm_anyway(struct gyre_timer *timer, uint64_t deadline)
+{
+    if (timer->call.state >= TIMER_FAR) {
+        wheel_move(&timer->call.loop->wheel, timer, deadline);
+        return 0;
+    }
+    if (timer->call.state == CALL_QUEUED)
+        queue_remove(&timer->call);
+    place(timer, deadline);
+    return 0;
+}
+
+/* The two common cases without a stack frame: a start, and a restart to a later time. */
+static inline int arm(struct gyre_timer *timer, uint64_t deadline)
+{
+    struct wheel *w = &timer->call.loop->wheel;
+
+    timer->call.repeats = 0;
+    if (timer->call.state == CALL_IDLE && wheel_is_far(w, deadline))
+        place(timer, deadline);
+    else if (likely(wheel_may_push_back(timer, deadline)))
+        wheel_push_back(w, timer, deadline);
+    else
+        return arm_anyway(timer, deadline);
+    return 0;
 }
 
 static COLD int arm_or_refuse(struct gyre_timer *timer, uint64_t deadline)
 {
     int err = timer ? watcher_enter(&timer->call) : -EINVAL;
 
-    if (err < 0)
-        return err;
-    arm(timer, deadline);
-    return 0;
+    return err < 0 ? err : arm(timer, deadline);
 }
 
 int gyre_timer_start_at(struct gyre_timer *timer, uint64_t deadline)
 {
     if (unlikely(!timer || !watcher_is_mine(&timer->call)))
         return arm_or_refuse(timer, deadline);
-
-    arm(timer, deadline);
-    return 0;
+    return arm(timer, deadline);
 }
 
 int gyre_timer_start(struct gyre_timer *timer, uint64_t delay)
@@ -99,16 +115,28 @@ int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)
     return 0;
 }
 
-bool gyre_timer_stop(struct gyre_timer *timer)
+static ASIDE bool stop_queued_or_near(struct gyre_timer *timer)
 {
-    if (!timer || !watcher_is_queued_or_placed(&timer->call))
-        return false;
-
     struct gyre_loop *l = timer->call.loop;
+
     if (timer->call.state == CALL_QUEUED) {
         queue_remove(&timer->call);
         return true;
     }
+    wheel_remove(&l->wheel, timer);
+    timer->call.state = CALL_IDLE;
+    l->live_timers -= timer->call.weight;
+    return true;
+}
+
+bool gyre_timer_stop(struct gyre_timer *timer)
+{
+    if (unlikely(!timer || !watcher_is_queued_or_placed(&timer->call)))
+        return false;
+    if (timer->call.state != TIMER_FAR)
+        return stop_queued_or_near(timer);
+
+    struct gyre_loop *l = timer->call.loop;
     wheel_remove(&l->wheel, timer);
     timer->call.state = CALL_IDLE;
     l->live_timers -= timer->call.weight;
