@@ -115,31 +115,35 @@ int gyre_timer_start_every(struct gyre_timer *timer, uint64_t interval)
     return 0;
 }
 
-static ASIDE bool stop_queued_or_near(struct gyre_timer *timer)
+static inline void left_wheel(struct gyre_timer *timer)
 {
-    struct gyre_loop *l = timer->call.loop;
+    timer->call.state = CALL_IDLE;
+    timer->call.loop->live_timers -= timer->call.weight;
+}
 
+/* Stop a timer that is not in a bucket, or may not be stopped. */
+static ASIDE bool stop_anyway(struct gyre_timer *timer)
+{
+    if (!timer || !watcher_is_queued_or_placed(&timer->call))
+        return false;
     if (timer->call.state == CALL_QUEUED) {
         queue_remove(&timer->call);
         return true;
     }
-    wheel_remove(&l->wheel, timer);
-    timer->call.state = CALL_IDLE;
-    l->live_timers -= timer->call.weight;
+    wheel_remove(&timer->call.loop->wheel, timer);
+    left_wheel(timer);
     return true;
 }
 
 bool gyre_timer_stop(struct gyre_timer *timer)
 {
-    if (unlikely(!timer || !watcher_is_queued_or_placed(&timer->call)))
-        return false;
-    if (timer->call.state != TIMER_FAR)
-        return stop_queued_or_near(timer);
+    /* As in watcher_is_queued_or_placed, the loop is looked at last. */
+    if (unlikely(!timer || !watcher_is_initialised(&timer->call) ||
+                 timer->call.state != TIMER_FAR || !watcher_may_stop(&timer->call)))
+        return stop_anyway(timer);
 
-    struct gyre_loop *l = timer->call.loop;
-    wheel_remove(&l->wheel, timer);
-    timer->call.state = CALL_IDLE;
-    l->live_timers -= timer->call.weight;
+    wheel_remove_far(&timer->call.loop->wheel, timer);
+    left_wheel(timer);
     return true;
 }
 

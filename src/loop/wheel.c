@@ -34,6 +34,7 @@ void wheel_put_near(struct wheel *w, struct gyre_timer *timer)
 
 void wheel_remove_near(struct wheel *w, struct gyre_timer *timer)
 {
+    wheel_forget(w, timer);
     w->near = timer_heap_remove(w->near, timer);
 }
 

@@ -85,12 +85,23 @@ static inline void wheel_insert(struct wheel *w, struct gyre_timer *timer)
         wheel_put_near(w, timer);
 }
 
-static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
+/* The deadline of a placed timer is about to go. */
+static inline void wheel_forget(struct wheel *w, const struct gyre_timer *timer)
 {
     if (timer->deadline <= w->next)
         w->stale = true;
+}
+
+static inline void wheel_remove_far(struct wheel *w, struct gyre_timer *timer)
+{
+    wheel_forget(w, timer);
+    list_remove(&timer->call.link);
+}
+
+static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
+{
     if (likely(timer->call.state == TIMER_FAR))
-        list_remove(&timer->call.link);
+        wheel_remove_far(w, timer);
     else
         wheel_remove_near(w, timer);
 }
@@ -104,8 +115,7 @@ static inline bool wheel_may_push_back(const struct gyre_timer *timer, uint64_t 
 /* That store; the timer counts as started anew. Its bucket will find out. */
 static inline void wheel_push_back(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
 {
-    if (timer->deadline <= w->next)
-        w->stale = true;
+    wheel_forget(w, timer);
     timer->deadline = deadline;
     timer->seq = w->seq++;
     if (unlikely(deadline < w->next))
