@@ -350,8 +350,8 @@ struct gyre_timer {
         struct gyre_timer *child;
     } place;
     uint64_t seq;
-    uint64_t interval;
     gyre_timer_fn *fn;
+    uint64_t interval;
     uint32_t missed;
     uint32_t spare;
 };
