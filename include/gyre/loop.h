@@ -348,6 +348,7 @@ struct gyre_timer {
     union {
         uint64_t due;
         struct gyre_timer *child;
+        struct gyre_timer *later;
     } place;
     uint64_t seq;
     gyre_timer_fn *fn;

@@ -5,6 +5,9 @@
  * SPDX-License-Identifier: MIT */
 #include "loop/core.h"
 
+/* How many places behind a timer in the queue the one is that it fetches: see timer_collect. */
+enum { FETCH_AHEAD = 8 };
+
 /* The first deadline of the series that lies after this tick. */
 static void rearm_periodic(struct gyre_timer *timer)
 {
@@ -22,6 +25,9 @@ void timer_fire(struct gyre_call *call, void *arg)
 {
     struct gyre_timer *timer = container_of(call, struct gyre_timer, call);
 
+    /* It may be gone by now; then this fetches nothing, or something else. */
+    __builtin_prefetch(timer->place.later);
+    __builtin_prefetch(&timer->place.later->fn);
     if (call->repeats)
         rearm_periodic(timer);
     timer->fn(timer, arg);
@@ -179,11 +185,21 @@ void gyre_timer_unref(struct gyre_timer *timer)
     set_weight_of_timer(timer, 0);
 }
 
+/* Where many timers expire at once, each has left the cache again by the time it fires, and the
+ * next is known only when it has come back. So on the way into the queue, where their order is
+ * known and they are at hand, each is told which one to fetch when it fires. */
 void timer_collect(struct gyre_loop *l)
 {
+    struct gyre_timer *recent[FETCH_AHEAD] = { NULL };
     struct gyre_timer *timer;
 
-    while ((timer = wheel_pop(&l->wheel, l->now)) != NULL) {
+    for (unsigned i = 0; (timer = wheel_pop(&l->wheel, l->now)) != NULL; i++) {
+        struct gyre_timer **earlier = &recent[i % FETCH_AHEAD];
+
+        if (*earlier)
+            (*earlier)->place.later = timer;
+        *earlier = timer;
+        timer->place.later = timer;
         l->live_timers -= timer->call.weight;
         queue_append(l, &timer->call);
     }
