@@ -348,10 +348,11 @@ struct gyre_timer {
     union {
         uint64_t due;
         struct gyre_timer *child;
+        struct gyre_timer *later;
     } place;
     uint64_t seq;
-    uint64_t interval;
     gyre_timer_fn *fn;
+    uint64_t interval;
     uint32_t missed;
     uint32_t spare;
 };

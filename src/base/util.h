@@ -17,4 +17,7 @@
 /* Rarely called: kept out of the way of those who are called often. */
 #define COLD __attribute__((cold, noinline))
 
+/* Called from a fast path that shall need no stack: as its last deed, so that the call is a jump. */
+#define ASIDE __attribute__((noinline))
+
 #endif

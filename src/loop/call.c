@@ -15,14 +15,19 @@ int gyre_call_init(struct gyre_call *call, struct gyre_loop *loop, gyre_call_fn 
 
 void queue_append_reversed(struct gyre_loop *l, struct gyre_link *list)
 {
-    struct gyre_link *before = l->ready->prev;
+    struct gyre_link *last = l->ready->prev;
+    struct gyre_link *follower = l->ready;
     struct gyre_link *next;
 
     for (; list; list = next) {
         next = list->next;
         container_of(list, struct gyre_call, link)->state = CALL_QUEUED;
-        list_insert_before(before->next, list);
+        list->next = follower;
+        follower->prev = list;
+        follower = list;
     }
+    follower->prev = last;
+    last->next = follower;
 }
 
 static COLD int start_or_refuse(struct gyre_call *call)

@@ -165,7 +165,7 @@ static struct gyre_link *exchange_queues(struct gyre_loop *l)
 
 /* The budget of a batch is spent: look at the kernel, and whether this is still the same process.
  * On an error what is left of the batch comes first in the next. */
-static int look_up(struct gyre_loop *l)
+static COLD int look_up(struct gyre_loop *l)
 {
     int err = l->inbox.forks != thread_forks ? -EOWNERDEAD : collect(l, 0);
 
@@ -177,7 +177,7 @@ static int look_up(struct gyre_loop *l)
 }
 
 /* Run exactly what is queued now. Returns how many ran, or the error that ended it. */
-static int run_batch(struct gyre_loop *l)
+static inline int run_batch(struct gyre_loop *l)
 {
     struct gyre_link *batch = exchange_queues(l);
     int count = 0;
@@ -211,14 +211,20 @@ static int collect_virtual(struct gyre_loop *l, uint64_t max_wait)
     return collect(l, max_wait);
 }
 
+static int collect_or_jump(struct gyre_loop *l, uint64_t max_wait)
+{
+    return unlikely(l->is_virtual) ? collect_virtual(l, max_wait) : collect(l, max_wait);
+}
+
 static int tick(struct gyre_loop *l, uint64_t max_wait)
 {
-    int err = unlikely(l->is_virtual) ? collect_virtual(l, max_wait) : collect(l, max_wait);
+    int err = collect_or_jump(l, max_wait);
 
     return unlikely(err < 0) ? err : run_batch(l);
 }
 
-/* Whether the queue may run on without a look at the kernel. */
+/* Whether the queue may run on without a look at the kernel. Not in a forked child: the fork has
+ * spent the budget. */
 static inline bool may_skip_collect(const struct gyre_loop *l)
 {
     return !list_is_empty(l->ready) && l->ran < CHAIN_BUDGET && inbox_attention(&l->inbox) == 0 &&
@@ -230,17 +236,37 @@ int loop_tick_now(struct gyre_loop *l)
     return tick(l, 0);
 }
 
+/* Whether the first call in the queue, by itself, keeps the loop alive. */
+static inline bool first_is_reason(const struct gyre_loop *l)
+{
+    const struct gyre_link *first = l->ready->next;
+
+    return first != l->ready && container_of(first, struct gyre_call, link)->weight > 0;
+}
+
+/* Whether nothing keeps the loop alive. A forked child has something to say first. */
+static ASIDE bool is_over(const struct gyre_loop *l)
+{
+    return l->inbox.forks == thread_forks && !loop_has_work(l) && !stop_is_pending(l);
+}
+
+/* Collect, unless this is the child of a fork. */
+static ASIDE int look(struct gyre_loop *l)
+{
+    return l->inbox.forks != thread_forks ? -EOWNERDEAD : collect_or_jump(l, GYRE_NEVER);
+}
+
 static int run(struct gyre_loop *l, gyre_while_fn *pending, void *arg)
 {
     for (;;) {
         if (pending && !pending(arg))
             return GYRE_RUN_DONE;
-        if (unlikely(l->inbox.forks != thread_forks))
-            return -EOWNERDEAD; /* it forked, and this is the child */
-        if (!loop_has_work(l) && !stop_is_pending(l))
+        if (unlikely(!first_is_reason(l)) && is_over(l))
             return pending ? -EDEADLK : GYRE_RUN_DONE;
 
-        int err = may_skip_collect(l) ? run_batch(l) : tick(l, GYRE_NEVER);
+        int err = may_skip_collect(l) ? 0 : look(l);
+        if (likely(err >= 0))
+            err = run_batch(l);
         if (unlikely(err < 0))
             return err;
         if (unlikely(take_stop(l)))

@@ -20,7 +20,7 @@ enum call_state {
 
 static inline uint32_t watcher_tag(const struct gyre_call *call)
 {
-    return (uint32_t)(uintptr_t)call | 1; /* never what zeroed memory has */
+    return (uint32_t)(uintptr_t)call + 1; /* a watcher is aligned: never what zeroed memory has */
 }
 
 static inline bool watcher_is_initialised(const struct gyre_call *call)

@@ -10,38 +10,20 @@
 /* How many timers of a bucket wheel_next looks at before it makes do with the bucket's begin. */
 enum { SCAN_LIMIT = 16 };
 
-struct bucket_place {
-    unsigned level;
-    unsigned index;
-};
-
-static struct bucket_place place_of(const struct wheel *w, uint64_t tick)
-{
-    unsigned level = wheel_level(w, tick);
-
-    return (struct bucket_place){ .level = level, .index = wheel_index(tick, level) };
-}
-
-static struct gyre_link *bucket_at(struct wheel *w, struct bucket_place at)
-{
-    return &w->bucket[at.level][at.index];
-}
-
 /* The first tick of a bucket: the position's higher groups, the bucket's own, then zeros. */
-static uint64_t bucket_begin(const struct wheel *w, struct bucket_place at)
+static uint64_t bucket_begin(const struct wheel *w, unsigned slot)
 {
-    unsigned shift = at.level * WHEEL_LEVEL_BITS;
+    unsigned shift = slot / WHEEL_BUCKETS * WHEEL_LEVEL_BITS;
     uint64_t higher = w->position >> shift >> WHEEL_LEVEL_BITS << WHEEL_LEVEL_BITS << shift;
 
-    return higher | (uint64_t)at.index << shift;
+    return higher | (uint64_t)(slot % WHEEL_BUCKETS) << shift;
 }
 
 void wheel_init(struct wheel *w, uint64_t now)
 {
     *w = (struct wheel){ .position = wheel_tick(now), .next = GYRE_NEVER };
-    for (unsigned level = 0; level < WHEEL_LEVELS; level++)
-        for (unsigned i = 0; i < WHEEL_BUCKETS; i++)
-            list_init(&w->bucket[level][i]);
+    for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+        list_init(&w->bucket[slot]);
 }
 
 void wheel_put_near(struct wheel *w, struct gyre_timer *timer)
@@ -52,33 +34,23 @@ void wheel_put_near(struct wheel *w, struct gyre_timer *timer)
 
 void wheel_remove_near(struct wheel *w, struct gyre_timer *timer)
 {
+    wheel_forget(w, timer);
     w->near = timer_heap_remove(w->near, timer);
 }
 
-/* The first bucket of a level with timers; forgets the bits of empty ones. */
-static bool first_in_level(struct wheel *w, unsigned level, struct bucket_place *at)
+/* The earliest bucket with timers; false: all are empty. Lower levels come first. Forgets the bits
+ * of empty ones on the way. */
+static bool first_bucket(struct wheel *w, unsigned *slot)
 {
-    for (unsigned word = 0; word < WHEEL_WORDS; word++) {
-        uint64_t *occupied = &w->occupied[level][word];
+    for (unsigned word = 0; word < ARRAY_LEN(w->occupied); word++) {
+        uint64_t *occupied = &w->occupied[word];
 
         for (; *occupied; *occupied &= *occupied - 1) {
-            *at = (struct bucket_place){
-                .level = level,
-                .index = word * 64 + (unsigned)__builtin_ctzll(*occupied),
-            };
-            if (!list_is_empty(bucket_at(w, *at)))
+            *slot = word * 64 + (unsigned)__builtin_ctzll(*occupied);
+            if (!list_is_empty(&w->bucket[*slot]))
                 return true;
         }
     }
-    return false;
-}
-
-/* The earliest bucket with timers; false: all are empty. Lower levels come first. */
-static bool first_bucket(struct wheel *w, struct bucket_place *at)
-{
-    for (unsigned level = 0; level < WHEEL_LEVELS; level++)
-        if (first_in_level(w, level, at))
-            return true;
     return false;
 }
 
@@ -88,19 +60,26 @@ static struct gyre_timer *timer_of(struct gyre_link *link)
 }
 
 /* Move the position to the begin of a bucket and place its timers anew. The heap is empty: those
- * that are near by now are sorted all at once. */
-static void open_bucket(struct wheel *w, struct bucket_place at)
+ * that are near by now are sorted all at once.
+ *
+ * In a long list each timer is a cache miss that hides the next. So a second walk, from the end,
+ * fetches the later half while the first half is placed. When they have met, it goes over timers
+ * that have been placed, which costs little: whatever list a link is in, it leads to links. */
+static void open_bucket(struct wheel *w, unsigned slot)
 {
-    struct gyre_link *bucket = bucket_at(w, at);
+    struct gyre_link *bucket = &w->bucket[slot];
     struct gyre_link near = { .next = NULL };
     struct gyre_link *last = &near;
     struct gyre_link *next;
+    struct gyre_link *ahead = bucket->prev;
 
-    w->position = bucket_begin(w, at);
+    w->position = bucket_begin(w, slot);
     for (struct gyre_link *link = bucket->next; link != bucket; link = next) {
         struct gyre_timer *timer = timer_of(link);
         uint64_t tick = wheel_tick(timer->deadline);
 
+        __builtin_prefetch(&timer_of(ahead)->deadline);
+        ahead = ahead->prev;
         next = link->next;
         if (tick > w->position) {
             wheel_put_far(w, timer, tick);
@@ -116,9 +95,9 @@ static void open_bucket(struct wheel *w, struct bucket_place at)
 }
 
 /* A bucket of one timer that is due, and was not pushed back, needs no lower levels. */
-static bool open_single(struct wheel *w, struct bucket_place at, uint64_t now)
+static bool open_single(struct wheel *w, unsigned slot, uint64_t now)
 {
-    struct gyre_link *bucket = bucket_at(w, at);
+    struct gyre_link *bucket = &w->bucket[slot];
     struct gyre_timer *timer = timer_of(bucket->next);
 
     if (bucket->next != bucket->prev || timer->deadline != timer->place.due ||
@@ -133,7 +112,7 @@ static bool open_single(struct wheel *w, struct bucket_place at, uint64_t now)
 struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
 {
     uint64_t tick = wheel_tick(now);
-    struct bucket_place at;
+    unsigned slot;
 
     if (!wheel_is_ripe(w, now))
         return NULL;
@@ -142,13 +121,13 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
         w->stale = true;
 
     while (!w->near) {
-        if (!first_bucket(w, &at) || bucket_begin(w, at) > tick) {
+        if (!first_bucket(w, &slot) || bucket_begin(w, slot) > tick) {
             if (tick > w->position)
                 w->position = tick;
             return NULL;
         }
-        if (!open_single(w, at, now))
-            open_bucket(w, at);
+        if (!open_single(w, slot, now))
+            open_bucket(w, slot);
     }
 
     struct gyre_timer *timer = w->near;
@@ -161,33 +140,33 @@ struct gyre_timer *wheel_pop(struct wheel *w, uint64_t now)
 struct gyre_timer *wheel_drain(struct wheel *w)
 {
     struct gyre_timer *timer = w->near;
-    struct bucket_place at;
+    unsigned slot;
 
     if (timer)
         w->near = timer_heap_remove(timer, timer);
-    else if (first_bucket(w, &at))
-        timer = timer_of(list_pop(bucket_at(w, at)));
+    else if (first_bucket(w, &slot))
+        timer = timer_of(list_pop(&w->bucket[slot]));
     return timer;
 }
 
 /* The earliest deadline of a bucket, or its begin if more than `limit` timers had to be looked at.
  * Timers that were pushed back go to where they belong by now; if that leaves none, GYRE_NEVER. */
-static uint64_t scan_bucket(struct wheel *w, struct bucket_place at, size_t limit)
+static uint64_t scan_bucket(struct wheel *w, unsigned slot, size_t limit)
 {
-    struct gyre_link *head = bucket_at(w, at);
+    struct gyre_link *head = &w->bucket[slot];
     uint64_t earliest = GYRE_NEVER;
     struct gyre_link *next;
 
     for (struct gyre_link *link = head->next; link != head; link = next) {
         struct gyre_timer *timer = timer_of(link);
-        struct bucket_place now_at = place_of(w, wheel_tick(timer->deadline));
+        uint64_t tick = wheel_tick(timer->deadline);
 
         if (limit-- == 0)
-            return bucket_begin(w, at) << WHEEL_TICK_BITS;
+            return bucket_begin(w, slot) << WHEEL_TICK_BITS;
         next = link->next;
-        if (now_at.level != at.level || now_at.index != at.index) {
+        if (wheel_slot(w, tick) != slot) {
             list_remove(link);
-            wheel_put_far(w, timer, wheel_tick(timer->deadline));
+            wheel_put_far(w, timer, tick);
         } else if (timer->deadline < earliest) {
             earliest = timer->deadline;
         }
@@ -197,15 +176,15 @@ static uint64_t scan_bucket(struct wheel *w, struct bucket_place at, size_t limi
 
 static uint64_t find_next(struct wheel *w, size_t limit)
 {
-    struct bucket_place at;
+    unsigned slot;
 
     if (w->near)
         return w->near->deadline;
 
-    while (first_bucket(w, &at)) {
-        uint64_t earliest = scan_bucket(w, at, limit);
+    while (first_bucket(w, &slot)) {
+        uint64_t earliest = scan_bucket(w, slot, limit);
 
-        if (earliest != GYRE_NEVER || !list_is_empty(bucket_at(w, at)))
+        if (earliest != GYRE_NEVER || !list_is_empty(&w->bucket[slot]))
             return earliest;
     }
     return GYRE_NEVER;
@@ -227,9 +206,9 @@ uint64_t wheel_first_deadline(struct wheel *w)
     return w->next;
 }
 
-static bool bucket_is_sound(const struct wheel *w, struct bucket_place at)
+static bool bucket_is_sound(const struct wheel *w, unsigned slot)
 {
-    const struct gyre_link *head = &w->bucket[at.level][at.index];
+    const struct gyre_link *head = &w->bucket[slot];
 
     for (struct gyre_link *link = head->next; link != head; link = link->next) {
         const struct gyre_timer *timer = timer_of(link);
@@ -238,9 +217,7 @@ static bool bucket_is_sound(const struct wheel *w, struct bucket_place at)
         if (link->next->prev != link || timer->call.state != TIMER_FAR ||
             timer->place.due > timer->deadline || tick <= w->position)
             return false;
-        struct bucket_place due_at = place_of(w, tick);
-        if (due_at.level != at.level || due_at.index != at.index ||
-            !(w->occupied[at.level][at.index / 64] >> at.index % 64 & 1))
+        if (wheel_slot(w, tick) != slot || !(w->occupied[slot / 64] >> slot % 64 & 1))
             return false;
         if (!w->stale && timer->deadline < w->next)
             return false;
@@ -250,9 +227,8 @@ static bool bucket_is_sound(const struct wheel *w, struct bucket_place at)
 
 bool wheel_check(const struct wheel *w)
 {
-    for (unsigned level = 0; level < WHEEL_LEVELS; level++)
-        for (unsigned i = 0; i < WHEEL_BUCKETS; i++)
-            if (!bucket_is_sound(w, (struct bucket_place){ .level = level, .index = i }))
-                return false;
+    for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+        if (!bucket_is_sound(w, slot))
+            return false;
     return timer_heap_check(w->near);
 }

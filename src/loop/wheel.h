@@ -22,9 +22,9 @@
 enum {
     WHEEL_TICK_BITS = 12,
     WHEEL_LEVEL_BITS = 8,
-    WHEEL_LEVELS = 7, /* 12 + 7 * 8 bits reach beyond 2^64 ns */
-    WHEEL_BUCKETS = 1 << WHEEL_LEVEL_BITS,
-    WHEEL_WORDS = WHEEL_BUCKETS / 64,
+    WHEEL_LEVELS = 7,                      /* 12 + 7 * 8 bits reach beyond 2^64 ns */
+    WHEEL_BUCKETS = 1 << WHEEL_LEVEL_BITS, /* of each level */
+    WHEEL_SLOTS = WHEEL_LEVELS * WHEEL_BUCKETS,
 };
 
 struct wheel {
@@ -33,8 +33,8 @@ struct wheel {
     uint64_t next;
     bool stale;
     struct gyre_timer *near;
-    uint64_t occupied[WHEEL_LEVELS][WHEEL_WORDS];
-    struct gyre_link bucket[WHEEL_LEVELS][WHEEL_BUCKETS];
+    uint64_t occupied[WHEEL_SLOTS / 64];
+    struct gyre_link bucket[WHEEL_SLOTS]; /* level by level: the number of a bucket is its slot */
 };
 
 void wheel_init(struct wheel *w, uint64_t now);
@@ -44,72 +44,94 @@ static inline uint64_t wheel_tick(uint64_t time)
     return time >> WHEEL_TICK_BITS;
 }
 
-/* The bucket of a tick later than the position. */
-static inline unsigned wheel_level(const struct wheel *w, uint64_t tick)
+/* The slot of a tick later than the position. The highest bit that differs, rounded down to a whole
+ * group, is both how far to shift the tick and, times 32, the first slot of the level. */
+static inline unsigned wheel_slot(const struct wheel *w, uint64_t tick)
 {
-    return (63u - (unsigned)__builtin_clzll(tick ^ w->position)) / WHEEL_LEVEL_BITS;
-}
+    unsigned highest = 63u - (unsigned)__builtin_clzll(tick ^ w->position);
+    unsigned shift = highest & ~(WHEEL_LEVEL_BITS - 1u);
 
-static inline unsigned wheel_index(uint64_t tick, unsigned level)
-{
-    return (unsigned)(tick >> (level * WHEEL_LEVEL_BITS)) % WHEEL_BUCKETS;
+    return shift * (WHEEL_BUCKETS / WHEEL_LEVEL_BITS) | (unsigned)(tick >> shift) % WHEEL_BUCKETS;
 }
 
 static inline void wheel_put_far(struct wheel *w, struct gyre_timer *timer, uint64_t tick)
 {
-    unsigned level = wheel_level(w, tick);
-    unsigned index = wheel_index(tick, level);
+    unsigned slot = wheel_slot(w, tick);
 
     timer->call.state = TIMER_FAR;
     timer->place.due = timer->deadline;
-    w->occupied[level][index / 64] |= (uint64_t)1 << index % 64;
-    list_append(&w->bucket[level][index], &timer->call.link);
+    w->occupied[slot / 64] |= (uint64_t)1 << slot % 64;
+    list_append(&w->bucket[slot], &timer->call.link);
 }
 
 void wheel_put_near(struct wheel *w, struct gyre_timer *timer);
 void wheel_remove_near(struct wheel *w, struct gyre_timer *timer);
 
+/* Whether a deadline lies beyond what is in the heap. */
+static inline bool wheel_is_far(const struct wheel *w, uint64_t deadline)
+{
+    return wheel_tick(deadline) > w->position;
+}
+
 /* Place a timer that is in no list; its deadline is set. Sets seq, place and call.state. */
 static inline void wheel_insert(struct wheel *w, struct gyre_timer *timer)
 {
-    uint64_t tick = wheel_tick(timer->deadline);
-
     timer->seq = w->seq++;
     if (timer->deadline < w->next)
         w->next = timer->deadline;
-    if (unlikely(tick <= w->position))
-        wheel_put_near(w, timer);
+    if (likely(wheel_is_far(w, timer->deadline)))
+        wheel_put_far(w, timer, wheel_tick(timer->deadline));
     else
-        wheel_put_far(w, timer, tick);
+        wheel_put_near(w, timer);
+}
+
+/* The deadline of a placed timer is about to go. */
+static inline void wheel_forget(struct wheel *w, const struct gyre_timer *timer)
+{
+    if (timer->deadline <= w->next)
+        w->stale = true;
+}
+
+static inline void wheel_remove_far(struct wheel *w, struct gyre_timer *timer)
+{
+    wheel_forget(w, timer);
+    list_remove(&timer->call.link);
 }
 
 static inline void wheel_remove(struct wheel *w, struct gyre_timer *timer)
 {
-    if (timer->deadline <= w->next)
-        w->stale = true;
     if (likely(timer->call.state == TIMER_FAR))
-        list_remove(&timer->call.link);
+        wheel_remove_far(w, timer);
     else
         wheel_remove_near(w, timer);
 }
 
-/* Change the deadline of a placed timer; it counts as started anew. To a later time that is a
- * store: its bucket will find out. */
-static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
+/* Whether a store is enough to move a placed timer to this deadline. */
+static inline bool wheel_may_push_back(const struct gyre_timer *timer, uint64_t deadline)
 {
-    if (unlikely(timer->call.state != TIMER_FAR || deadline < timer->place.due)) {
-        wheel_remove(w, timer);
-        timer->deadline = deadline;
-        wheel_insert(w, timer);
-        return;
-    }
+    return timer->call.state == TIMER_FAR && deadline >= timer->place.due;
+}
 
-    if (timer->deadline <= w->next)
-        w->stale = true;
+/* That store; the timer counts as started anew. Its bucket will find out. */
+static inline void wheel_push_back(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
+{
+    wheel_forget(w, timer);
     timer->deadline = deadline;
     timer->seq = w->seq++;
     if (unlikely(deadline < w->next))
         w->next = deadline;
+}
+
+/* Change the deadline of a placed timer. */
+static inline void wheel_move(struct wheel *w, struct gyre_timer *timer, uint64_t deadline)
+{
+    if (likely(wheel_may_push_back(timer, deadline))) {
+        wheel_push_back(w, timer, deadline);
+        return;
+    }
+    wheel_remove(w, timer);
+    timer->deadline = deadline;
+    wheel_insert(w, timer);
 }
 
 /* Whether wheel_pop is worth calling: something may be due, or the position has fallen too far
