@@ -40,8 +40,11 @@ static inline uint64_t gyre_time_add(uint64_t time, uint64_t delay)
 
 /* Codes that errno has no word for. They lie below every errno value of every system. */
 enum gyre_error {
-    GYRE_EUNINIT = -20001, /* the watcher was never initialised, or was moved or copied since */
-    GYRE_EPOLLER = -20002, /* no poller of that name exists on this system */
+    GYRE_EUNINIT = -20001,     /* the watcher was never initialised, or was moved or copied since */
+    GYRE_EPOLLER = -20002,     /* no poller of that name exists on this system */
+    GYRE_ENOHOST = -20003,     /* no such host name, or it has no address of that family */
+    GYRE_ENOSERVICE = -20004,  /* no such service */
+    GYRE_ENAMESERVER = -20005, /* the name servers failed */
 };
 
 /* The memory a loop uses.

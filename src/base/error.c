@@ -77,6 +77,9 @@ static const struct error_entry error_table[] = {
     { ETIMEDOUT, "ETIMEDOUT", "timed out" },
     { EXDEV, "EXDEV", "on another file system" },
     { -GYRE_EUNINIT, "GYRE_EUNINIT", "the watcher was not initialised, or moved since" },
+    { -GYRE_ENOHOST, "GYRE_ENOHOST", "no such host, or none of that family" },
+    { -GYRE_ENOSERVICE, "GYRE_ENOSERVICE", "no such service" },
+    { -GYRE_ENAMESERVER, "GYRE_ENAMESERVER", "the name servers failed" },
     { -GYRE_EPOLLER, "GYRE_EPOLLER", "no poller of that name on this system" },
 };
 

@@ -7,11 +7,13 @@
 #ifndef GYRE_SYS_H
 #define GYRE_SYS_H
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
 #ifdef __linux__
@@ -33,6 +35,11 @@ struct sys_table {
     int (*timer_slack)(uint64_t ns); /* of this thread; succeeds where there is no such thing */
     int (*thread_create)(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *),
                          void *arg); /* returns a positive errno */
+    int (*getaddrinfo)(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list); /* this and the next but one return EAI codes */
+    void (*freeaddrinfo)(struct addrinfo *list);
+    int (*getnameinfo)(const struct sockaddr *address, socklen_t size, char *host,
+                       socklen_t host_size, char *service, socklen_t service_size, int flags);
 #ifdef __linux__
     int (*epoll_create)(void); /* close-on-exec */
     int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);

@@ -54,6 +54,9 @@ const struct sys_table sys_real = {
     .clock_gettime = clock_gettime,
     .timer_slack = sys_no_timer_slack,
     .thread_create = pthread_create,
+    .getaddrinfo = getaddrinfo,
+    .freeaddrinfo = freeaddrinfo,
+    .getnameinfo = getnameinfo,
     .kqueue = bsd_kqueue,
     .kevent = bsd_kevent,
 };

@@ -75,6 +75,7 @@ struct pools {
     struct room room;
     struct gyre_loop *loop;
     struct gyre_pool *own;
+    struct gyre_pool *resolver;
     struct gyre_link users;
 };
 
@@ -129,6 +130,10 @@ struct gyre_pool *worker_pool(void);
 
 /* The loop's use of `pool`, NULL being its own; 0 or why there is none. */
 int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_pool_user **user);
+
+/* The pool for names, `*pool` if that is one, and its allocator: 0 or why there is none. */
+int resolver_find(struct gyre_loop *loop, struct gyre_pool **pool,
+                  struct gyre_allocator *allocator);
 
 /* With the lock and a reference held: an orphan has ended. */
 void pool_user_orphan_ended(struct gyre_pool_user *user);

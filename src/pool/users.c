@@ -6,6 +6,8 @@
 #include "os/thread.h"
 #include "pool/core.h"
 
+enum { RESOLVER_THREADS = 4 };
+
 static struct pools *pools_of_room(struct room *room)
 {
     return container_of(room, struct pools, room);
@@ -104,6 +106,14 @@ static struct gyre_pool_user *first_user(const struct pools *pools)
     return container_of(pools->users.next, struct gyre_pool_user, in_loop);
 }
 
+static void destroy_own_pools(struct pools *pools)
+{
+    (void)gyre_pool_destroy(pools->own, 0);
+    (void)gyre_pool_destroy(pools->resolver, 0);
+    pools->own = NULL;
+    pools->resolver = NULL;
+}
+
 static void close_pools(struct room *room)
 {
     struct pools *pools = pools_of_room(room);
@@ -114,8 +124,7 @@ static void close_pools(struct room *room)
         else
             close_user(first_user(pools));
     }
-    (void)gyre_pool_destroy(pools->own, 0);
-    pools->own = NULL;
+    destroy_own_pools(pools);
 }
 
 /* ---- the process has forked */
@@ -139,8 +148,7 @@ static void fork_pools(struct room *room)
 
     for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
         end_lost_works(container_of(link, struct gyre_pool_user, in_loop));
-    (void)gyre_pool_destroy(pools->own, 0);
-    pools->own = NULL;
+    destroy_own_pools(pools);
 }
 
 /* ---- attached to the loop */
@@ -237,6 +245,26 @@ int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_p
     }
     *user = add_user(pools, pool);
     return *user ? 0 : -ENOMEM;
+}
+
+int resolver_find(struct gyre_loop *loop, struct gyre_pool **pool, struct gyre_allocator *allocator)
+{
+    static const struct gyre_pool_options opt = { .size = sizeof(opt),
+                                                  .max_threads = RESOLVER_THREADS,
+                                                  .name = "gyre-resolver" };
+    int err = loop ? loop_check(loop) : -EINVAL;
+    struct pools *pools = err == 0 ? pools_of(loop) : NULL;
+
+    if (!pools)
+        return err < 0 ? err : -ENOMEM;
+    if (!*pool) {
+        if (!pools->resolver)
+            err = gyre_pool_create(&opt, &pools->resolver);
+        *pool = pools->resolver;
+    }
+    if (err == 0)
+        *allocator = (*pool)->allocator;
+    return err;
 }
 
 struct gyre_pool *gyre_loop_pool(struct gyre_loop *loop)

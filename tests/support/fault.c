@@ -306,6 +306,25 @@ static int count_thread_create(pthread_t *thread, const pthread_attr_t *attr, vo
     return refuses(SYS_THREAD_CREATE) ? errno : below->thread_create(thread, attr, main, arg);
 }
 
+static int count_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                             struct addrinfo **list)
+{
+    return refuses(SYS_GETADDRINFO) ? EAI_SYSTEM : below->getaddrinfo(host, service, hints, list);
+}
+
+static void count_freeaddrinfo(struct addrinfo *list)
+{
+    below->freeaddrinfo(list);
+}
+
+static int count_getnameinfo(const struct sockaddr *address, socklen_t size, char *host,
+                             socklen_t host_size, char *service, socklen_t service_size, int flags)
+{
+    if (refuses(SYS_GETNAMEINFO))
+        return EAI_SYSTEM;
+    return below->getnameinfo(address, size, host, host_size, service, service_size, flags);
+}
+
 static int count_timer_slack(uint64_t ns)
 {
     return refuses(SYS_TIMER_SLACK) ? -1 : below->timer_slack(ns);
@@ -378,6 +397,9 @@ static const struct sys_table counting_calls = {
     .clock_gettime = count_clock_gettime,
     .timer_slack = count_timer_slack,
     .thread_create = count_thread_create,
+    .getaddrinfo = count_getaddrinfo,
+    .freeaddrinfo = count_freeaddrinfo,
+    .getnameinfo = count_getnameinfo,
 #ifdef __linux__
     .epoll_create = count_epoll_create,
     .epoll_ctl = count_epoll_ctl,

@@ -28,6 +28,8 @@ enum sys_call {
     SYS_KQUEUE,
     SYS_KEVENT,
     SYS_THREAD_CREATE,
+    SYS_GETADDRINFO,
+    SYS_GETNAMEINFO,
 
     /* These are counted, and fail only by fail_call; clock_gettime never fails. */
     SYS_CLOSE,

@@ -28,6 +28,7 @@ cat >"$work/should_be" <<'END'
 ./include/there/gyre/future.h
 ./include/there/gyre/loop.h
 ./include/there/gyre/pool.h
+./include/there/gyre/resolve.h
 ./include/there/gyre/scope.h
 ./include/there/gyre/test.h
 ./lib/cmake/gyre/gyreConfig.cmake

@@ -1,0 +1,344 @@
+/* Names and addresses: the system's resolver on a pool of its own.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "base/options.h"
+#include "gyre/resolve.h"
+#include "os/sys.h"
+#include "pool/core.h"
+#include "pool/hostname.h"
+
+#include <netdb.h>
+#include <string.h>
+
+enum { SERVICE_LIMIT = 31 };
+
+/* A value in one block, behind what is needed to free it. */
+struct found {
+    struct gyre_allocator allocator;
+    size_t size;
+    union {
+        struct gyre_addresses addresses;
+        struct gyre_name name;
+    } as;
+};
+
+static void *alloc_found(const struct gyre_allocator *allocator, size_t extra)
+{
+    struct found *found = memory_alloc(allocator, sizeof(*found) + extra);
+
+    if (found)
+        *found = (struct found){ .allocator = *allocator, .size = sizeof(*found) + extra };
+    return found;
+}
+
+static void free_found(void *value)
+{
+    if (!value)
+        return;
+    struct found *found = container_of(value, struct found, as);
+    struct gyre_allocator allocator = found->allocator;
+
+    memory_free(&allocator, found, found->size);
+}
+
+void gyre_addresses_free(struct gyre_addresses *addresses)
+{
+    free_found(addresses);
+}
+
+void gyre_name_free(struct gyre_name *name)
+{
+    free_found(name);
+}
+
+/* ---- the system's resolver */
+
+/* What an EAI code is in our terms. */
+static int error_of(int eai)
+{
+    switch (eai) {
+    case EAI_AGAIN:
+        return -EAGAIN;
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_SYSTEM:
+        return errno > 0 ? -errno : -EIO;
+    case EAI_FAMILY:
+        return -EAFNOSUPPORT;
+    case EAI_SERVICE:
+        return GYRE_ENOSERVICE;
+    case EAI_SOCKTYPE:
+    case EAI_BADFLAGS:
+        return -EINVAL;
+    case EAI_FAIL:
+        return GYRE_ENAMESERVER;
+    default: /* EAI_NONAME, and what systems have for names without addresses */
+        return GYRE_ENOHOST;
+    }
+}
+
+static size_t canonical_size(const struct addrinfo *list)
+{
+    return list->ai_canonname ? strlen(list->ai_canonname) + 1 : 0;
+}
+
+/* A list of the system's as one block. NULL: no memory. */
+static struct gyre_addresses *copy_list(const struct gyre_allocator *allocator,
+                                        const struct addrinfo *list)
+{
+    size_t count = 0;
+
+    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
+        count += ai->ai_addrlen <= sizeof(struct sockaddr_storage);
+    size_t items = count * sizeof(struct gyre_address);
+    struct found *found = alloc_found(allocator, items + canonical_size(list));
+    if (!found)
+        return NULL;
+
+    struct gyre_addresses *a = &found->as.addresses;
+    a->item = (struct gyre_address *)(found + 1);
+    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+        if (ai->ai_addrlen > sizeof(struct sockaddr_storage))
+            continue;
+        struct gyre_address *item = &a->item[a->count++];
+        *item = (struct gyre_address){
+            .family = ai->ai_family,
+            .socktype = ai->ai_socktype,
+            .protocol = ai->ai_protocol,
+            .size = ai->ai_addrlen,
+        };
+        memcpy(&item->storage, ai->ai_addr, ai->ai_addrlen);
+    }
+    if (list->ai_canonname)
+        a->canonical = memcpy((char *)(a->item + count), list->ai_canonname, canonical_size(list));
+    return a;
+}
+
+/* ---- names to addresses */
+
+struct lookup {
+    struct gyre_allocator allocator;
+    struct addrinfo hints;
+    bool has_host;
+    bool has_service;
+    char host[HOSTNAME_LIMIT + 1];
+    char service[SERVICE_LIMIT + 1];
+};
+
+/* Ask the system, with further flags: 0 and the addresses, or an error. */
+static int look_up(const struct lookup *lookup, int flags, struct gyre_addresses **out)
+{
+    struct addrinfo hints = lookup->hints;
+    struct addrinfo *list = NULL;
+
+    hints.ai_flags |= flags;
+    int eai = sys->getaddrinfo(lookup->has_host ? lookup->host : NULL,
+                               lookup->has_service ? lookup->service : NULL, &hints, &list);
+    if (eai != 0)
+        return error_of(eai);
+    *out = copy_list(&lookup->allocator, list);
+    sys->freeaddrinfo(list);
+    if (*out && (*out)->count == 0) {
+        gyre_addresses_free(*out);
+        return GYRE_ENOHOST;
+    }
+    return *out ? 0 : -ENOMEM;
+}
+
+static void free_lookup(void *arg)
+{
+    struct lookup *lookup = arg;
+    struct gyre_allocator allocator = lookup->allocator;
+
+    memory_free(&allocator, lookup, sizeof(*lookup));
+}
+
+static int run_lookup(struct gyre_job *job, void *arg)
+{
+    struct gyre_addresses *found;
+    int err = look_up(arg, 0, &found);
+
+    if (err == 0)
+        gyre_job_return(job, found, free_found);
+    free_lookup(arg);
+    return err;
+}
+
+/* Take over what is asked for: 0 or why it cannot be asked. */
+static int read_query(struct lookup *lookup, const struct gyre_resolve_query *query)
+{
+    const unsigned known = GYRE_RESOLVE_PASSIVE | GYRE_RESOLVE_NUMERIC | GYRE_RESOLVE_CANONICAL;
+    struct gyre_resolve_query q = { .size = sizeof(q) };
+    int err = options_copy(&q, sizeof(q), query, query->size);
+
+    if (err < 0)
+        return err;
+    if ((!q.host && !q.service) || q.flags & ~known)
+        return -EINVAL;
+    size_t length = !q.host         ? 0
+                    : q.host_length ? q.host_length
+                                    : strnlen(q.host, HOSTNAME_LIMIT + 1);
+    if (length > HOSTNAME_LIMIT || (q.service && strlen(q.service) > SERVICE_LIMIT))
+        return -ENAMETOOLONG;
+    if (q.host && (length == 0 || memchr(q.host, 0, length)))
+        return -EINVAL;
+
+    lookup->has_host = q.host != NULL;
+    lookup->has_service = q.service != NULL;
+    if (q.host)
+        memcpy(lookup->host, q.host, length);
+    if (q.service)
+        strcpy(lookup->service, q.service);
+    lookup->hints.ai_family = q.family;
+    lookup->hints.ai_socktype = q.socktype ? q.socktype : SOCK_STREAM;
+    lookup->hints.ai_flags = (q.flags & GYRE_RESOLVE_PASSIVE ? AI_PASSIVE : 0) |
+                             (q.flags & GYRE_RESOLVE_NUMERIC ? AI_NUMERICHOST : 0) |
+                             (q.flags & GYRE_RESOLVE_CANONICAL ? AI_CANONNAME : 0);
+    return 0;
+}
+
+/* A future that is settled already: with what was found, or an error. */
+static struct gyre_future *answer(struct gyre_loop *loop, int err, void *found)
+{
+    struct gyre_future *f = gyre_future_create(loop);
+
+    if (err == 0)
+        (void)gyre_future_resolve(f, found, free_found); /* dropped, if the scope is cancelled */
+    else
+        (void)gyre_future_fail(f, err);
+    return f;
+}
+
+static struct gyre_future *offload_lookup(struct gyre_loop *loop, struct gyre_pool *pool,
+                                          const struct lookup *lookup)
+{
+    struct lookup *copy = memory_alloc(&lookup->allocator, sizeof(*copy));
+
+    if (!copy)
+        return answer(loop, -ENOMEM, NULL);
+    *copy = *lookup;
+    struct gyre_future *f =
+        gyre_offload(loop, pool, GYRE_JOB_ABANDON, run_lookup, free_lookup, copy);
+    if (gyre_future_state(f) == GYRE_FUTURE_ERR)
+        free_lookup(copy);
+    return f;
+}
+
+struct gyre_future *gyre_resolve_query(struct gyre_loop *loop, struct gyre_pool *pool,
+                                       const struct gyre_resolve_query *query)
+{
+    struct lookup lookup = { .has_host = false };
+    struct gyre_addresses *found = NULL;
+    int err = query ? resolver_find(loop, &pool, &lookup.allocator) : -EINVAL;
+
+    if (err == 0)
+        err = read_query(&lookup, query);
+    if (err < 0)
+        return answer(loop, err, NULL);
+
+    err = look_up(&lookup, AI_NUMERICHOST | AI_NUMERICSERV, &found);
+    if (err != GYRE_ENOHOST && err != GYRE_ENOSERVICE)
+        return answer(loop, err, found);
+    /* It is a name, if not a bad one, and somebody may know it. */
+    if (lookup.has_host && !(lookup.hints.ai_flags & AI_NUMERICHOST) &&
+        (err = hostname_check(lookup.host, strlen(lookup.host))) < 0)
+        return answer(loop, err, NULL);
+    return offload_lookup(loop, pool, &lookup);
+}
+
+struct gyre_future *gyre_resolve(struct gyre_loop *loop, struct gyre_pool *pool, const char *host,
+                                 const char *service)
+{
+    const struct gyre_resolve_query query = { .size = sizeof(query),
+                                              .host = host,
+                                              .service = service };
+
+    return gyre_resolve_query(loop, pool, &query);
+}
+
+/* ---- addresses to names */
+
+struct reverse {
+    struct gyre_allocator allocator;
+    struct sockaddr_storage address;
+    socklen_t size;
+    int flags;
+};
+
+static int find_name(const struct reverse *reverse, struct gyre_name **out)
+{
+    struct found *found = alloc_found(&reverse->allocator, 0);
+
+    if (!found)
+        return -ENOMEM;
+    struct gyre_name *name = &found->as.name;
+    int eai =
+        sys->getnameinfo((const struct sockaddr *)&reverse->address, reverse->size, name->host,
+                         sizeof(name->host), name->service, sizeof(name->service), reverse->flags);
+    if (eai != 0) {
+        free_found(name);
+        return error_of(eai);
+    }
+    *out = name;
+    return 0;
+}
+
+static void free_reverse(void *arg)
+{
+    struct reverse *reverse = arg;
+    struct gyre_allocator allocator = reverse->allocator;
+
+    memory_free(&allocator, reverse, sizeof(*reverse));
+}
+
+static int run_reverse(struct gyre_job *job, void *arg)
+{
+    struct gyre_name *name;
+    int err = find_name(arg, &name);
+
+    if (err == 0)
+        gyre_job_return(job, name, free_found);
+    free_reverse(arg);
+    return err;
+}
+
+static int read_address(struct reverse *reverse, const struct sockaddr *address, socklen_t size,
+                        unsigned flags)
+{
+    if (!address || size < sizeof(address->sa_family) || size > sizeof(reverse->address) ||
+        flags & ~(unsigned)GYRE_RESOLVE_NUMERIC)
+        return -EINVAL;
+    memcpy(&reverse->address, address, size);
+    reverse->size = size;
+    reverse->flags = flags & GYRE_RESOLVE_NUMERIC ? NI_NUMERICHOST | NI_NUMERICSERV : 0;
+    sa_family_t family = reverse->address.ss_family;
+    return family == AF_INET || family == AF_INET6 ? 0 : -EAFNOSUPPORT;
+}
+
+struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,
+                                         const struct sockaddr *address, socklen_t size,
+                                         unsigned flags)
+{
+    struct reverse reverse = { .size = 0 };
+    struct gyre_name *name = NULL;
+    int err = resolver_find(loop, &pool, &reverse.allocator);
+
+    if (err == 0)
+        err = read_address(&reverse, address, size, flags);
+    bool is_at_once = err == 0 && reverse.flags;
+    if (is_at_once)
+        err = find_name(&reverse, &name);
+    if (err < 0 || is_at_once)
+        return answer(loop, err, name);
+
+    struct reverse *copy = memory_alloc(&reverse.allocator, sizeof(*copy));
+    if (!copy)
+        return answer(loop, -ENOMEM, NULL);
+    *copy = reverse;
+    struct gyre_future *f =
+        gyre_offload(loop, pool, GYRE_JOB_ABANDON, run_reverse, free_reverse, copy);
+    if (gyre_future_state(f) == GYRE_FUTURE_ERR)
+        free_reverse(copy);
+    return f;
+}
