@@ -127,7 +127,7 @@ struct lookup {
 };
 
 /* Ask the system, with further flags: 0 and the addresses, or an error. */
-static int look_up(const struct lookup *lookup, int flags, struct gyre_addresses **out)
+static int ask_resolver(const struct lookup *lookup, int flags, struct gyre_addresses **out)
 {
     struct addrinfo hints = lookup->hints;
     struct addrinfo *list = NULL;
@@ -157,7 +157,7 @@ static void free_lookup(void *arg)
 static int run_lookup(struct gyre_job *job, void *arg)
 {
     struct gyre_addresses *found;
-    int err = look_up(arg, 0, &found);
+    int err = ask_resolver(arg, 0, &found);
 
     if (err == 0)
         gyre_job_return(job, found, free_found);
@@ -237,7 +237,7 @@ struct gyre_future *gyre_resolve_query(struct gyre_loop *loop, struct gyre_pool 
     if (err < 0)
         return answer(loop, err, NULL);
 
-    err = look_up(&lookup, AI_NUMERICHOST | AI_NUMERICSERV, &found);
+    err = ask_resolver(&lookup, AI_NUMERICHOST | AI_NUMERICSERV, &found);
     if (err != GYRE_ENOHOST && err != GYRE_ENOSERVICE)
         return answer(loop, err, found);
     /* It is a name, if not a bad one, and somebody may know it. */
