@@ -78,8 +78,8 @@ struct gyre_resolve_query {
  *             queue is full; GYRE_ENAMESERVER they failed; -EAFNOSUPPORT; else as gyre_offload.
  * Source:     pool/resolve.c, pool/hostname.c; tests: resolve_test.c, hostname_test.c.
  */
-GYRE_API struct gyre_future *gyre_resolve_query(struct gyre_loop *loop, struct gyre_pool *pool,
-                                                const struct gyre_resolve_query *query);
+GYRE_API struct gyre_future *gyre_resolve_with(struct gyre_loop *loop, struct gyre_pool *pool,
+                                               const struct gyre_resolve_query *query);
 
 /* The same for stream sockets of any family. */
 GYRE_API struct gyre_future *gyre_resolve(struct gyre_loop *loop, struct gyre_pool *pool,

@@ -225,8 +225,8 @@ static struct gyre_future *offload_lookup(struct gyre_loop *loop, struct gyre_po
     return f;
 }
 
-struct gyre_future *gyre_resolve_query(struct gyre_loop *loop, struct gyre_pool *pool,
-                                       const struct gyre_resolve_query *query)
+struct gyre_future *gyre_resolve_with(struct gyre_loop *loop, struct gyre_pool *pool,
+                                      const struct gyre_resolve_query *query)
 {
     struct lookup lookup = { .has_host = false };
     struct gyre_addresses *found = NULL;
@@ -254,7 +254,7 @@ struct gyre_future *gyre_resolve(struct gyre_loop *loop, struct gyre_pool *pool,
                                               .host = host,
                                               .service = service };
 
-    return gyre_resolve_query(loop, pool, &query);
+    return gyre_resolve_with(loop, pool, &query);
 }
 
 /* ---- addresses to names */
