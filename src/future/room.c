@@ -147,8 +147,12 @@ static void close_futures(struct room *room)
 
     fs->is_closed = true;
     scope_close_all(fs);
+    /* A drop function may release what is settled already, while its edges are still in the lists of
+     * what is not: nothing is freed before all are. */
+    fs->is_working = true;
     while (!list_is_empty(pending))
         settle_closed(container_of(pending->next, struct gyre_future, member));
+    fs->is_working = false;
     work_report_all(fs);
     work_run(fs);
     free_blocks(fs);
