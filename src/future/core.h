@@ -109,6 +109,7 @@ struct gyre_futures {
     size_t live;      /* futures whose block is not freed */
     uint64_t next_id; /* of a scope */
     struct gyre_link unobserved;
+    struct gyre_link signals; /* of next_signal.c */
     struct gyre_scope root;
     struct gyre_allocator allocator;
 };
@@ -183,12 +184,20 @@ void work_settled(struct gyre_future *f);
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
 
+/* Tell the loop's error hook, which counts as looking at the error. */
+void future_report(struct gyre_future *f, struct gyre_loop *loop);
+
 /* Report every error that nobody has looked at. */
 void work_report_all(struct gyre_futures *fs);
 
 /* Do all work, unless that is being done further up the stack. At the end of everything that is
  * called from outside and has settled, asked or released. */
 void work_run(struct gyre_futures *fs);
+
+/* ---- next_signal.c */
+
+/* The loop is closed, and nobody waits any more. */
+void signals_close(struct gyre_futures *fs);
 
 /* ---- scope.c */
 

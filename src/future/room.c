@@ -155,6 +155,7 @@ static void close_futures(struct room *room)
     fs->is_working = false;
     work_report_all(fs);
     work_run(fs);
+    signals_close(fs);
     free_blocks(fs);
 }
 
@@ -188,6 +189,7 @@ static struct gyre_futures *attach_futures(struct gyre_loop *loop)
     };
     fs->work_end = &fs->work;
     list_init(&fs->unobserved);
+    list_init(&fs->signals);
     scope_init_root(fs);
     loop_attach(loop, ROOM_FUTURE, &fs->room);
     return fs;
