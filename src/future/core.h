@@ -3,7 +3,8 @@
  * Invariants: a pending future is in the list `operations` of exactly one scope, a settled one in
  * none; then `member` holds it in the list of failures of its group, or of those that nobody has
  * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references
- * and its producer's side has ended. `as.pending` is valid while it is pending, `as.settled` after.
+ * and its producer's side has ended. `as.pending` is valid while it is pending, and at the close of
+ * the loop until kind->close has been called, `as.settled` after.
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
@@ -47,7 +48,8 @@ struct future_kind {
      * settled it. NULL: 0. */
     int (*cancel)(struct gyre_future *f);
 
-    /* The loop has been closed: give back what does not belong to the loop. */
+    /* The loop has been closed, and the future with it: give back what does not belong to the
+     * loop. */
     void (*close)(struct gyre_future *f);
 
     /* The block is about to be freed. */

@@ -47,8 +47,8 @@ static void drop_operation(struct gyre_future *f)
 {
     const struct gyre_future_ops *ops = f->as.pending.ops;
 
-    if (!ops)
-        return; /* whoever it is will come, and be told that it is too late */
+    if (!ops || !(f->flags & FUTURE_PRODUCED))
+        return; /* whoever it is will come, or has come, and be told that it is too late */
     f->flags &= (uint16_t)~FUTURE_PRODUCED;
     if (ops->drop)
         ops->drop(f->as.pending.op);
