@@ -36,10 +36,11 @@
  *   gyre_future_error, gyre_future_message or gyre_future_detail was called, or the error became
  *   that of another future. Cancellations and values are not reported.
  *
- * FUNCTIONS THAT RETURN A FUTURE never return NULL, and give you a reference. If they are refused
- * or there is no memory, they return a future that has failed with the code named under ERRORS in
- * gyre/loop.h, or -ENOMEM, and nothing was started. Such a future belongs to no loop and is never
- * reported; use it like any other.
+ * FUNCTIONS THAT RETURN A FUTURE never return NULL, and give you a reference. If the call itself is
+ * refused (an argument, the wrong thread, a closed loop, no memory) they return a future that has
+ * failed with the code named under ERRORS in gyre/loop.h, or -ENOMEM, and nothing was started. Such
+ * a future belongs to no loop and is never reported; use it like any other. An operation that could
+ * not be started for its own reasons (a bad descriptor) is an ordinary future that has failed.
  *
  * ORDER. Continuations always run from the loop's queue, never inside the call that settles, in
  * the order in which they were registered. Futures made of other futures (gyre_all and so on) are
@@ -74,7 +75,7 @@ enum gyre_future_state {
     GYRE_FUTURE_CANCELLED,
 };
 
-/* Why something was cancelled; of several reasons the first is kept. */
+/* Why something was cancelled; of several reasons the first is kept, but for the last of these. */
 enum gyre_reason {
     GYRE_REASON_NONE,     /* it was not */
     GYRE_REASON_REQUEST,  /* gyre_future_cancel, gyre_scope_cancel */
@@ -176,7 +177,8 @@ struct gyre_future_ops {
     /* Undo the operation. Return 0 if it is undone: the future is then cancelled, your side of it
      * has ended, and you must not touch it any more. Return -EINPROGRESS if that takes time: you
      * will resolve, fail or abandon it later. Called at most once, never after the future is
-     * settled. It may also resolve or fail the future itself, and then returns 0. */
+     * settled. It may also resolve or fail the future itself, and then returns 0. Any other error is
+     * taken for -EINPROGRESS. NULL: it counts as undone, and drop, if there is one, is called. */
     int (*cancel)(struct gyre_future *f, void *op);
 
     /* The loop was closed with the operation under way: free `op`, having stopped the gyre_calls in
@@ -209,7 +211,8 @@ GYRE_API int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_fut
  *
  * Ownership:  the value goes to the future, also on error: `drop`, which may be NULL, is called for
  *             a value that comes too late before this returns.
- * Errors:     -EALREADY it is settled. On the wrong thread, -EPERM, nothing happens, not even drop.
+ * Errors:     -EALREADY it is settled; -EINVAL it was not made by gyre_future_create. On the wrong
+ *             thread, -EPERM, nothing happens, not even drop.
  */
 GYRE_API int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_fn *drop);
 
@@ -256,7 +259,7 @@ GYRE_API struct gyre_future *gyre_io_ready(struct gyre_loop *loop, int fd, unsig
  * alive.
  *
  * Errors:     fails as gyre_signal_start, and for -ENOMEM.
- * Source:     future/next_signal.c; tests: next_signal_test.c.
+ * Source:     future/signal_next.c; tests: signal_next_test.c.
  */
 GYRE_API struct gyre_future *gyre_signal_next(struct gyre_loop *loop, int signo);
 

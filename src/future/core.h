@@ -111,7 +111,7 @@ struct gyre_futures {
     size_t live;      /* futures whose block is not freed */
     uint64_t next_id; /* of a scope */
     struct gyre_link unobserved;
-    struct gyre_link signals; /* of next_signal.c */
+    struct gyre_link signals; /* of signal_next.c */
     struct gyre_scope root;
     struct gyre_allocator allocator;
 };
@@ -196,7 +196,7 @@ void work_report_all(struct gyre_futures *fs);
  * called from outside and has settled, asked or released. */
 void work_run(struct gyre_futures *fs);
 
-/* ---- next_signal.c */
+/* ---- signal_next.c */
 
 /* The loop is closed, and nobody waits any more. */
 void signals_close(struct gyre_futures *fs);

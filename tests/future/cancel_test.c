@@ -222,9 +222,29 @@ static void hook_cannot_be_set_once_it_is_settled(void **state)
     }
 }
 
+static void count_drop(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void operation_that_can_only_be_dropped_is_dropped_by_cancel(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    static const struct gyre_future_ops ops = { .drop = count_drop };
+    struct gyre_future *promise = gyre_future_create(f->loop);
+    int drops = 0;
+
+    assert_int_equal(gyre_future_set_cancel(promise, &ops, &drops), 0);
+    assert_true(gyre_future_cancel(promise));
+    assert_cancelled(promise, GYRE_REASON_REQUEST);
+    assert_int_equal(drops, 1);
+    gyre_future_unref(promise); /* the last there was to it: no block is left at teardown */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FUTURE_TEST(operation_that_can_only_be_dropped_is_dropped_by_cancel),
         FUTURE_TEST(operation_that_can_be_undone_is_cancelled_when_cancel_returns),
         FUTURE_TEST(operation_that_needs_time_stays_pending),
         FUTURE_TEST(hook_is_called_once_however_often_it_is_cancelled),

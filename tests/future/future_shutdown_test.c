@@ -134,6 +134,17 @@ static void start_sleep(struct item *item)
     gyre_future_unref(sleep);
 }
 
+static void first_future_of_a_loop_that_was_shut_down_is_cancelled_too(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    assert_int_equal(gyre_loop_shutdown(f->loop, 0), 0);
+    struct gyre_future *late = gyre_sleep(f->loop, GYRE_S(1));
+    assert_cancelled(late, GYRE_REASON_SHUTDOWN);
+    assert_false(gyre_loop_is_alive(f->loop));
+    gyre_future_unref(late);
+}
+
 static void callbacks_during_shutdown_can_start_nothing(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -166,6 +177,7 @@ int main(void)
         FUTURE_TEST(shutdown_waits_for_what_needs_time),
         FUTURE_TEST(shutdown_gives_up_at_its_deadline),
         FUTURE_TEST(operations_after_shutdown_are_cancelled_from_the_start),
+        FUTURE_TEST(first_future_of_a_loop_that_was_shut_down_is_cancelled_too),
         FUTURE_TEST(callbacks_during_shutdown_can_start_nothing),
         FUTURE_TEST(loop_stays_open_after_shutdown),
     };
