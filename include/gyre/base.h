@@ -3,7 +3,8 @@
  * Errors. A function that can fail returns 0 or a positive number on success and a negative
  * number on failure: a negated errno value, or one of the GYRE_E* codes below for what errno
  * has no word for. A call that was refused has changed nothing. Nothing in gyre sets or reads
- * the global errno on your behalf, prints, aborts or exits.
+ * the global errno on your behalf, aborts or exits. Nor does it print, but for one line on standard
+ * error about a future whose error nobody looked at, unless gyre_loop_on_error takes it.
  *
  * Time. Every time and duration is a uint64_t in nanoseconds: GYRE_MS(250) is a quarter of a
  * second, GYRE_NEVER is later than any moment.

@@ -36,10 +36,11 @@
  *   gyre_future_error, gyre_future_message or gyre_future_detail was called, or the error became
  *   that of another future. Cancellations and values are not reported.
  *
- * FUNCTIONS THAT RETURN A FUTURE never return NULL, and give you a reference. If they are refused
- * or there is no memory, they return a future that has failed with the code named under ERRORS in
- * gyre/loop.h, or -ENOMEM, and nothing was started. Such a future belongs to no loop and is never
- * reported; use it like any other.
+ * FUNCTIONS THAT RETURN A FUTURE never return NULL, and give you a reference. If the call itself is
+ * refused (an argument, the wrong thread, a closed loop, no memory) they return a future that has
+ * failed with the code named under ERRORS in gyre/loop.h, or -ENOMEM, and nothing was started. Such
+ * a future belongs to no loop and is never reported; use it like any other. An operation that could
+ * not be started for its own reasons (a bad descriptor) is an ordinary future that has failed.
  *
  * ORDER. Continuations always run from the loop's queue, never inside the call that settles, in
  * the order in which they were registered. Futures made of other futures (gyre_all and so on) are
@@ -74,7 +75,7 @@ enum gyre_future_state {
     GYRE_FUTURE_CANCELLED,
 };
 
-/* Why something was cancelled; of several reasons the first is kept. */
+/* Why something was cancelled; of several reasons the first is kept, but for the last of these. */
 enum gyre_reason {
     GYRE_REASON_NONE,     /* it was not */
     GYRE_REASON_REQUEST,  /* gyre_future_cancel, gyre_scope_cancel */
@@ -176,11 +177,12 @@ struct gyre_future_ops {
     /* Undo the operation. Return 0 if it is undone: the future is then cancelled, your side of it
      * has ended, and you must not touch it any more. Return -EINPROGRESS if that takes time: you
      * will resolve, fail or abandon it later. Called at most once, never after the future is
-     * settled. It may also resolve or fail the future itself, and then returns 0. */
+     * settled. It may also resolve or fail the future itself, and then returns 0. Any other error is
+     * taken for -EINPROGRESS. NULL: it counts as undone, and drop, if there is one, is called. */
     int (*cancel)(struct gyre_future *f, void *op);
 
-    /* The loop was closed with the operation under way: free `op`. The future is settled and your
-     * side of it has ended. */
+    /* The loop was closed with the operation under way: free `op`, having stopped the gyre_calls in
+     * it that wait for futures. The future is settled and your side of it has ended. */
     void (*drop)(void *op);
 };
 
@@ -191,7 +193,8 @@ struct gyre_future_ops {
  * start nothing, and return it: you have no side to end.
  *
  * Without gyre_future_set_cancel a future can be cancelled nevertheless: it is settled at once, and
- * when you come with the result you get -EALREADY.
+ * when you come with the result you get -EALREADY. If whoever cancels has to wait for you, set a
+ * hook that returns -EINPROGRESS.
  *
  * Source:     future/future.c; tests: future_test.c.
  */
@@ -208,7 +211,8 @@ GYRE_API int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_fut
  *
  * Ownership:  the value goes to the future, also on error: `drop`, which may be NULL, is called for
  *             a value that comes too late before this returns.
- * Errors:     -EALREADY it is settled. On the wrong thread, -EPERM, nothing happens, not even drop.
+ * Errors:     -EALREADY it is settled; -EINVAL it was not made by gyre_future_create. On the wrong
+ *             thread, -EPERM, nothing happens, not even drop.
  */
 GYRE_API int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_fn *drop);
 
@@ -241,15 +245,29 @@ GYRE_API struct gyre_future *gyre_sleep_until(struct gyre_loop *loop, uint64_t d
  * descriptor is closed meanwhile and the poller notices (GYRE_GONE).
  *
  * Errors:     fails as gyre_io_start.
+ * Cost:       two system calls each time; what is waited for again and again is cheaper with a
+ *             gyre_io of your own.
  */
 GYRE_API struct gyre_future *gyre_io_ready(struct gyre_loop *loop, int fd, unsigned events);
 
-/* OK with the next delivery of `signo`, as gyre_signal_start; the value is the number of deliveries.
- * Unlike an unref'ed watcher it keeps the loop alive.
+/* OK with the next delivery of `signo`, as gyre_signal_start; the value is the number of deliveries,
+ * (uintptr_t)gyre_future_peek(f). Each of several that wait gets it.
  *
- * Errors:     fails as gyre_signal_start.
+ * From the first call for a signal on, the loop keeps gyre's handler for it, so that a signal which
+ * comes between two calls neither is lost nor ends the process: the next call finds it. It keeps
+ * the handler until gyre_signal_forget, or until it is closed. Only a pending future keeps the loop
+ * alive.
+ *
+ * Errors:     fails as gyre_signal_start, and for -ENOMEM.
+ * Source:     future/signal_next.c; tests: signal_next_test.c.
  */
 GYRE_API struct gyre_future *gyre_signal_next(struct gyre_loop *loop, int signo);
+
+/* Stop listening to a signal that gyre_signal_next was called for.
+ *
+ * Errors:     -ENOENT it was not; -EBUSY one of the futures is pending.
+ */
+GYRE_API int gyre_signal_forget(struct gyre_loop *loop, int signo);
 
 /* ------------------------------------------------------------------ futures made of others
  *
@@ -343,16 +361,32 @@ typedef int gyre_map_fn(void **value, gyre_drop_fn **drop, void *arg);
  */
 GYRE_API struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg);
 
-/* Start the next operation: `done` is OK. The reference of the future you return is taken over, and
- * its outcome is the result. NULL: the result is OK, without a value. Runs with the scope in which
- * gyre_then_start was called. */
+/* Start the next operation. The reference of the future you return is taken over, and its outcome is
+ * the result; return `done` itself to pass on what became of that. NULL: the result is OK, without a
+ * value. Runs in the scope in which the future it belongs to was made. A future that cannot be taken
+ * over (it is another loop's or somebody else's) stays yours, and the result is a failure. */
 typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
 
-/* The same with a function that itself returns a future. */
+/* The same with a function that itself returns a future.
+ *
+ * Each keeps `f` until it is freed itself, so a chain that lengthens itself for ever is a leak: use
+ * gyre_repeat. */
 GYRE_API struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
-/* Start number `index` of a list; the reference of the future you return is taken over. NULL:
- * there is nothing to wait for. */
+/* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, for a second
+ * try or to clean up. Not if this itself has been cancelled. */
+GYRE_API struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg);
+
+/* One operation after the other: next(done, arg) is called from the loop's queue, at first with NULL
+ * and then each time the future that it returned is OK, until it returns NULL: then this is OK. If
+ * one of them fails or is cancelled, so is this.
+ *
+ * Source:     future/repeat.c; tests: repeat_test.c.
+ */
+GYRE_API struct gyre_future *gyre_repeat(struct gyre_loop *loop, gyre_next_fn *next, void *arg);
+
+/* Start number `index` of a list; the reference of the future you return is taken over, as with
+ * gyre_next_fn. NULL: there is nothing to wait for. */
 typedef struct gyre_future *gyre_start_fn(size_t index, void *arg);
 
 enum gyre_map_mode {

@@ -129,7 +129,7 @@ GYRE_API bool gyre_scope_is_cancelled(const struct gyre_scope *scope);
 /* Why; GYRE_REASON_NONE if it is not cancelled. */
 GYRE_API enum gyre_reason gyre_scope_reason(const struct gyre_scope *scope);
 
-/* Whether `f` was cancelled by this scope, rather than by another one or for itself. */
+/* Whether `f` was cancelled, or is being, by this scope, rather than by another one or for itself. */
 GYRE_API bool gyre_scope_caused(const struct gyre_scope *scope, const struct gyre_future *f);
 
 /* ------------------------------------------------------------------ groups */
@@ -138,6 +138,7 @@ struct gyre_group;
 
 enum gyre_group_flags {
     GYRE_GROUP_SUPERVISE = 1, /* a child that fails does not cancel the others */
+    GYRE_GROUP_REPORT = 2,    /* nor does it count: its error goes to the loop's error hook */
 };
 
 /* Make a group, with a scope of its own below the current one.
@@ -197,7 +198,8 @@ GYRE_API struct gyre_scope *gyre_group_scope(struct gyre_group *group);
 GYRE_API size_t gyre_group_count(const struct gyre_group *group);
 
 /* Take the oldest error out of the group's list: a future that failed, and its reference is yours.
- * NULL: there is none. A group that supervises for years keeps all errors until somebody does. */
+ * NULL: there is none. A group that supervises for years keeps all errors until somebody does; let
+ * one report them instead if nobody will. */
 GYRE_API struct gyre_future *gyre_group_take_failure(struct gyre_group *group);
 
 #ifdef __cplusplus

@@ -3,7 +3,8 @@
  * Invariants: a pending future is in the list `operations` of exactly one scope, a settled one in
  * none; then `member` holds it in the list of failures of its group, or of those that nobody has
  * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references
- * and its producer's side has ended. `as.pending` is valid while it is pending, `as.settled` after.
+ * and its producer's side has ended. `as.pending` is valid while it is pending, and at the close of
+ * the loop until kind->close has been called, `as.settled` after.
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
@@ -47,7 +48,8 @@ struct future_kind {
      * settled it. NULL: 0. */
     int (*cancel)(struct gyre_future *f);
 
-    /* The loop has been closed: give back what does not belong to the loop. */
+    /* The loop has been closed, and the future with it: give back what does not belong to the
+     * loop. */
     void (*close)(struct gyre_future *f);
 
     /* The block is about to be freed. */
@@ -109,6 +111,7 @@ struct gyre_futures {
     size_t live;      /* futures whose block is not freed */
     uint64_t next_id; /* of a scope */
     struct gyre_link unobserved;
+    struct gyre_link signals; /* of signal_next.c */
     struct gyre_scope root;
     struct gyre_allocator allocator;
 };
@@ -183,12 +186,20 @@ void work_settled(struct gyre_future *f);
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
 
+/* Tell the loop's error hook, which counts as looking at the error. */
+void future_report(struct gyre_future *f, struct gyre_loop *loop);
+
 /* Report every error that nobody has looked at. */
 void work_report_all(struct gyre_futures *fs);
 
 /* Do all work, unless that is being done further up the stack. At the end of everything that is
  * called from outside and has settled, asked or released. */
 void work_run(struct gyre_futures *fs);
+
+/* ---- signal_next.c */
+
+/* The loop is closed, and nobody waits any more. */
+void signals_close(struct gyre_futures *fs);
 
 /* ---- scope.c */
 

@@ -35,11 +35,13 @@ static int ask_producer(struct gyre_future *f)
 {
     const struct gyre_future_ops *ops = f->as.pending.ops;
 
-    if (!ops || !ops->cancel)
-        return 0;
-    int err = ops->cancel(f, f->as.pending.op);
+    if (!ops || (!ops->cancel && !ops->drop))
+        return 0; /* the producer will come, and be told that it is too late */
+    int err = ops->cancel ? ops->cancel(f, f->as.pending.op) : 0;
     if (err == 0)
         f->flags &= (uint16_t)~FUTURE_PRODUCED;
+    if (!ops->cancel)
+        ops->drop(f->as.pending.op);
     return err;
 }
 
@@ -47,8 +49,8 @@ static void drop_operation(struct gyre_future *f)
 {
     const struct gyre_future_ops *ops = f->as.pending.ops;
 
-    if (!ops)
-        return; /* whoever it is will come, and be told that it is too late */
+    if (!ops || !(f->flags & FUTURE_PRODUCED))
+        return; /* whoever it is will come, or has come, and be told that it is too late */
     f->flags &= (uint16_t)~FUTURE_PRODUCED;
     if (ops->drop)
         ops->drop(f->as.pending.op);

@@ -21,7 +21,7 @@ struct gyre_group {
     size_t count;
     int first_error; /* 0: none */
     const char *first_message;
-    bool is_supervising;
+    unsigned flags;
     bool is_joined;
 };
 
@@ -98,7 +98,7 @@ static void keep_failure(struct gyre_group *group, struct node *node, struct gyr
         return;
     group->first_error = node->f.err;
     group->first_message = node->f.note.message;
-    if (!group->is_supervising)
+    if (!(group->flags & GYRE_GROUP_SUPERVISE))
         (void)scope_cancel_for(&group->scope, GYRE_REASON_SIBLING);
 }
 
@@ -109,7 +109,12 @@ static void end_child(struct node *node, struct gyre_future *input)
 
     list_remove(&child_of(node)->sibling);
     group->count--;
-    if (input && input->state == GYRE_FUTURE_ERR) {
+    bool has_failed = input && input->state == GYRE_FUTURE_ERR;
+    bool is_reporting = group->flags & GYRE_GROUP_REPORT;
+
+    if (has_failed && is_reporting)
+        future_report(input, group->join.futures->loop);
+    if (has_failed && !is_reporting) {
         keep_failure(group, node, input);
     } else {
         future_settle_ok(&node->f, NULL, NULL);
@@ -220,7 +225,7 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
 {
     int err;
 
-    if (!out || flags & ~(unsigned)GYRE_GROUP_SUPERVISE)
+    if (!out || flags & ~(unsigned)(GYRE_GROUP_SUPERVISE | GYRE_GROUP_REPORT))
         return -EINVAL;
     struct gyre_futures *fs = futures_of(loop, &err);
     if (!fs)
@@ -238,7 +243,7 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     group->count = 0;
     group->first_error = 0;
     group->first_message = NULL;
-    group->is_supervising = flags & GYRE_GROUP_SUPERVISE;
+    group->flags = flags;
     group->is_joined = false;
     *out = group;
     return 0;

@@ -1,14 +1,13 @@
 /* gyre_map_limit: a list of operations, a few at a time.
  *
- * `call` is queued whenever another one may be started. Edge i is operation i, without a node until
+ * The step is queued whenever another one may be started. Edge i is operation i, without a node until
  * it is started, and without a source if it never is.
  *
  * SPDX-License-Identifier: MIT */
-#include "future/node.h"
+#include "future/step.h"
 
 struct map {
-    struct node node; /* left: how many are running */
-    struct gyre_call call;
+    struct step step; /* node.left: how many are running */
     enum gyre_map_mode mode;
     bool is_starting;
     size_t next;
@@ -19,13 +18,13 @@ struct map {
 
 static struct map *map_of(struct node *node)
 {
-    return container_of(node, struct map, node);
+    return container_of(step_of(node), struct map, step);
 }
 
 /* Whether another one will be started. */
 static bool map_goes_on(const struct map *map)
 {
-    const struct node *node = &map->node;
+    const struct node *node = &map->step.node;
 
     return map->next < node->count && !(node->f.flags & FUTURE_CANCELLING) &&
            (map->mode == GYRE_MAP_SETTLED || node->failure_count == 0);
@@ -34,11 +33,11 @@ static bool map_goes_on(const struct map *map)
 /* Settle it, if nothing runs any more and nothing will be started. */
 static void end_map(struct map *map)
 {
-    struct node *node = &map->node;
+    struct node *node = &map->step.node;
 
     if (map->is_starting || node->left > 0 || map_goes_on(map))
         return;
-    (void)gyre_call_stop(&map->call);
+    (void)gyre_call_stop(&map->step.call);
     if (map->mode == GYRE_MAP_ALL && node->failure_count > 0)
         node_settle_failed(node);
     else if (node->f.flags & FUTURE_CANCELLING &&
@@ -60,14 +59,14 @@ static void map_told(struct node *node, struct edge *edge)
     if (map->is_starting)
         return;
     if (map_goes_on(map))
-        (void)gyre_call_start(&map->call);
+        step_queue(&map->step);
     else
         end_map(map);
 }
 
 static void start_one(struct map *map)
 {
-    struct node *node = &map->node;
+    struct node *node = &map->step.node;
     size_t index = map->next++;
     struct gyre_future *input = map->start(index, map->arg);
     int err = input ? node_check(node->f.futures, true, 1, &input) : 0;
@@ -76,35 +75,26 @@ static void start_one(struct map *map)
         node_connect_now(node, &node->edges[index], err < 0 ? future_refused(err) : input);
 }
 
-static void run_map_limit(struct gyre_call *call, void *arg)
+static void run_map_limit(struct step *step)
 {
-    struct map *map = arg;
-    struct gyre_future *f = &map->node.f;
-    struct gyre_futures *fs = f->futures;
+    struct map *map = container_of(step, struct map, step);
 
-    (void)call;
-    f->refs++;
+    /* No more at once: those that are settled already would make this a long way. */
     map->is_starting = true;
-    while (map->node.left < map->limit && map_goes_on(map)) {
-        scope_switch(fs, f->scope);
+    for (size_t i = 0; i < map->limit && step->node.left < map->limit && map_goes_on(map); i++)
         start_one(map);
-        scope_switch(fs, &fs->root);
-        work_run(fs);
-    }
     map->is_starting = false;
-    /* Those that were started while it was asked to stop. */
-    if (f->flags & FUTURE_CANCELLING)
-        (void)node_cancel(f);
-    end_map(map);
-    future_release(f);
-    work_run(fs);
+    if (step->node.left < map->limit && map_goes_on(map))
+        step_queue(step);
+    else
+        end_map(map);
 }
 
 static int cancel_map(struct gyre_future *f)
 {
     struct map *map = map_of(node_of(f));
 
-    (void)gyre_call_stop(&map->call);
+    (void)gyre_call_stop(&map->step.call);
     (void)node_cancel(f);
     end_map(map);
     return -EINPROGRESS;
@@ -132,8 +122,7 @@ struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_map_mode mo
     if (!node)
         return future_refused(-ENOMEM);
     struct map *map = map_of(node);
-    map->call = (struct gyre_call){ 0 };
-    (void)gyre_call_init(&map->call, loop, run_map_limit, map);
+    step_init(&map->step, run_map_limit);
     map->mode = mode;
     map->is_starting = false;
     map->next = 0;
@@ -143,7 +132,7 @@ struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_map_mode mo
     if (count == 0)
         future_settle_ok(&node->f, NULL, NULL);
     else
-        (void)gyre_call_start(&map->call);
+        step_queue(&map->step);
     node_begin(node);
     return &node->f;
 }

@@ -1,14 +1,11 @@
-/* Watchers as operations: sleep, a ready descriptor, the next signal. Each is undone by stopping its
+/* Watchers as operations: sleep and a ready descriptor. Each is undone by stopping its
  * watcher, which is started while the future is pending, and only then.
  *
  * SPDX-License-Identifier: MIT */
-#include "future/core.h"
+#include "future/operation.h"
 
-/* A pending future for an operation; NULL: return `refusal` instead. In a cancelled scope it is
- * cancelled, and nothing is to be started. */
-static struct gyre_future *begin_operation(struct gyre_loop *loop, const struct future_kind *kind,
-                                           size_t size, const void *site,
-                                           struct gyre_future **refusal)
+struct gyre_future *begin_operation(struct gyre_loop *loop, const struct future_kind *kind,
+                                    size_t size, const void *site, struct gyre_future **refusal)
 {
     int err;
     struct gyre_futures *fs = futures_of(loop, &err);
@@ -25,14 +22,6 @@ static struct gyre_future *begin_operation(struct gyre_loop *loop, const struct 
     return NULL;
 }
 
-static void end_operation(struct gyre_future *f, uintptr_t number)
-{
-    struct gyre_futures *fs = f->futures;
-
-    future_settle_ok(f, (void *)number, NULL);
-    work_run(fs);
-}
-
 /* ---- sleep */
 
 struct sleep {
@@ -42,8 +31,12 @@ struct sleep {
 
 static void woke_up(struct gyre_timer *timer, void *arg)
 {
+    struct gyre_future *f = arg;
+    struct gyre_futures *fs = f->futures;
+
     (void)timer;
-    end_operation(arg, 0);
+    future_settle_ok(f, NULL, NULL);
+    work_run(fs);
 }
 
 static int cancel_sleep(struct gyre_future *f)
@@ -120,44 +113,6 @@ struct gyre_future *gyre_io_ready(struct gyre_loop *loop, int fd, unsigned event
     *io = (struct gyre_io){ .fd = -1 };
     (void)gyre_io_init(io, loop, became_ready, f);
     int err = gyre_io_start(io, fd, events);
-    if (err < 0)
-        future_settle_err(f, err, NULL);
-    return f;
-}
-
-/* ---- the next signal */
-
-struct next_signal {
-    struct gyre_future f;
-    struct gyre_signal sig;
-};
-
-static void signal_came(struct gyre_signal *sig, unsigned count, void *arg)
-{
-    (void)gyre_signal_stop(sig);
-    end_operation(arg, count);
-}
-
-static int cancel_signal(struct gyre_future *f)
-{
-    (void)gyre_signal_stop(&container_of(f, struct next_signal, f)->sig);
-    return 0;
-}
-
-static const struct future_kind signal_kind = { .name = "signal_next", .cancel = cancel_signal };
-
-struct gyre_future *gyre_signal_next(struct gyre_loop *loop, int signo)
-{
-    struct gyre_future *refusal;
-    struct gyre_future *f = begin_operation(loop, &signal_kind, sizeof(struct next_signal),
-                                            __builtin_return_address(0), &refusal);
-
-    if (!f)
-        return refusal;
-    struct gyre_signal *sig = &container_of(f, struct next_signal, f)->sig;
-    *sig = (struct gyre_signal){ .signo = 0 };
-    (void)gyre_signal_init(sig, loop, signal_came, f);
-    int err = gyre_signal_start(sig, signo);
     if (err < 0)
         future_settle_err(f, err, NULL);
     return f;

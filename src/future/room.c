@@ -126,31 +126,45 @@ static size_t count_promises(const struct room *room)
     return count;
 }
 
-/* Settle a pending future without telling anybody; those made of it are settled the same way. */
-static void settle_closed(struct gyre_future *f)
+/* Settle a pending future without telling those made of it, which are settled the same way. */
+static void settle_closed(struct gyre_future *f, struct gyre_link *closed)
 {
     f->refs++;
     while (!list_is_empty(&f->edges))
         edge_unlink(container_of(f->edges.next, struct edge, link));
-    if (f->kind->close)
-        f->kind->close(f);
     f->reason = GYRE_REASON_CLOSED;
     f->note.cause = 0;
-    future_settle_cancelled(f);
+    future_settle(f, GYRE_FUTURE_CANCELLED);
+    list_append(closed, &f->member);
+}
+
+static void finish_closed(struct gyre_future *f)
+{
+    if (f->kind->close)
+        f->kind->close(f);
+    f->as.settled.value = NULL;
+    f->as.settled.drop = NULL;
     future_release(f);
 }
 
+/* All are settled before the first drop function of the user's runs: whatever that does to others, no
+ * cancel hook is called any more. */
 static void close_futures(struct room *room)
 {
     struct gyre_futures *fs = futures_of_room(room);
     struct gyre_link *pending = &fs->root.operations;
+    struct gyre_link closed;
 
     fs->is_closed = true;
     scope_close_all(fs);
+    list_init(&closed);
     while (!list_is_empty(pending))
-        settle_closed(container_of(pending->next, struct gyre_future, member));
+        settle_closed(container_of(pending->next, struct gyre_future, member), &closed);
+    while (!list_is_empty(&closed))
+        finish_closed(container_of(list_pop(&closed), struct gyre_future, member));
     work_report_all(fs);
     work_run(fs);
+    signals_close(fs);
     free_blocks(fs);
 }
 
@@ -184,6 +198,7 @@ static struct gyre_futures *attach_futures(struct gyre_loop *loop)
     };
     fs->work_end = &fs->work;
     list_init(&fs->unobserved);
+    list_init(&fs->signals);
     scope_init_root(fs);
     loop_attach(loop, ROOM_FUTURE, &fs->room);
     return fs;

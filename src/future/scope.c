@@ -297,6 +297,6 @@ enum gyre_reason gyre_scope_reason(const struct gyre_scope *scope)
 
 bool gyre_scope_caused(const struct gyre_scope *scope, const struct gyre_future *f)
 {
-    return scope_is_open(scope) && f && f->state == GYRE_FUTURE_CANCELLED &&
+    return scope_is_open(scope) && gyre_future_reason(f) != GYRE_REASON_NONE &&
            f->note.cause == scope->id;
 }

@@ -85,7 +85,7 @@ static void tell_edges(struct gyre_future *f)
     }
 }
 
-static void report_unobserved(struct gyre_future *f)
+void future_report(struct gyre_future *f, struct gyre_loop *loop)
 {
     struct gyre_loop_error error = {
         .size = sizeof(error),
@@ -96,13 +96,13 @@ static void report_unobserved(struct gyre_future *f)
     };
 
     future_observe(f);
-    loop_report(f->futures->loop, &error);
+    loop_report(loop, &error);
 }
 
 static void free_future(struct gyre_future *f)
 {
     if (f->flags & FUTURE_LISTED)
-        report_unobserved(f);
+        future_report(f, f->futures->loop);
     if (!(f->flags & FUTURE_ALIAS) && f->as.settled.drop)
         f->as.settled.drop(f->as.settled.value);
     if (f->kind->fini)
@@ -154,5 +154,5 @@ void work_run(struct gyre_futures *fs)
 void work_report_all(struct gyre_futures *fs)
 {
     while (!list_is_empty(&fs->unobserved))
-        report_unobserved(container_of(fs->unobserved.next, struct gyre_future, member));
+        future_report(container_of(fs->unobserved.next, struct gyre_future, member), fs->loop);
 }

@@ -9,6 +9,8 @@
 void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room)
 {
     l->rooms[number] = room;
+    if (l->is_shut)
+        room->ops->cancel(room);
 }
 
 struct room *loop_attached(const struct gyre_loop *l, enum room_number number)
@@ -33,6 +35,7 @@ const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
 
 void rooms_cancel(struct gyre_loop *l)
 {
+    l->is_shut = true;
     for (int i = 0; i < ROOM_COUNT; i++)
         if (l->rooms[i])
             l->rooms[i]->ops->cancel(l->rooms[i]);

@@ -45,6 +45,7 @@ struct gyre_loop {
     uint32_t ran; /* callbacks since the kernel was last asked */
     bool is_running;
     bool is_closed;
+    bool is_shut;    /* gyre_loop_shutdown was called: rooms attached later are told so at once */
     bool is_foreign; /* gyre_loop_fd was called: keep the descriptor up to date */
     uint64_t alarm;  /* when that descriptor becomes readable for the sake of a timer */
 

@@ -335,8 +335,7 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
     if (err < 0)
         return err;
     size_t left = loop->live + loop->live_timers + loop->live_asyncs +
-                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox) +
-                  rooms_count(loop);
+                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox) + rooms_count(loop);
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

@@ -1,0 +1,57 @@
+/* Nodes that run a function of the user's.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "future/step.h"
+
+static void run_step(struct gyre_call *call, void *arg)
+{
+    struct step *step = arg;
+    struct gyre_future *f = &step->node.f;
+    struct gyre_futures *fs = f->futures;
+
+    (void)call;
+    f->refs++;
+    step->is_running = true;
+    scope_switch(fs, f->scope);
+    step->run(step);
+    scope_switch(fs, &fs->root);
+    step->is_running = false;
+    /* It was asked to stop meanwhile, when there was nothing yet to ask. */
+    if (future_is_pending(f) && f->flags & FUTURE_CANCELLING)
+        (void)node_cancel(f);
+    future_release(f);
+    work_run(fs);
+}
+
+void step_init(struct step *step, void (*run)(struct step *step))
+{
+    step->call = (struct gyre_call){ 0 };
+    (void)gyre_call_init(&step->call, step->node.f.futures->loop, run_step, step);
+    step->run = run;
+    step->is_running = false;
+}
+
+void step_queue(struct step *step)
+{
+    (void)gyre_call_start(&step->call);
+}
+
+int step_cancel(struct gyre_future *f)
+{
+    struct step *step = step_of(node_of(f));
+
+    if (gyre_call_stop(&step->call))
+        return 0;
+    return step->is_running ? -EINPROGRESS : node_cancel(f);
+}
+
+void step_connect(struct step *step, struct edge *edge, struct gyre_future *next)
+{
+    struct node *node = &step->node;
+    int err = node_check(node->f.futures, true, 1, &next);
+
+    if (err < 0)
+        future_settle_err(&node->f, err, "the future that was returned cannot be taken over");
+    else
+        node_connect_now(node, edge, next);
+}
