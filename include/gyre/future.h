@@ -373,8 +373,10 @@ typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
  * gyre_repeat. */
 GYRE_API struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
-/* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, for a second
- * try or to clean up. Not if this itself has been cancelled. */
+/* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, and if this is
+ * cancelled itself, which cancels `f` first. For a second try, or to clean up. Only two things keep
+ * it from running: the loop is closed, or the future that this returns has failed already, because
+ * there was no memory or `f` is the future of a refused call. */
 GYRE_API struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* One operation after the other: next(done, arg) is called from the loop's queue, at first with NULL
