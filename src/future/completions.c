@@ -80,7 +80,7 @@ static void completions_told(struct node *node, struct edge *edge)
 {
     struct completions *c = completions_of(node);
 
-    node_note_failure(node, edge);
+    (void)node_note_failure(node, edge);
     serve(c);
     if (node->left == 0)
         future_settle_ok(&node->f, NULL, NULL);

@@ -83,6 +83,7 @@ struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, siz
     node->count = (uint32_t)count;
     node->left = 0;
     node->failure_count = 0;
+    node->undone_count = 0;
     for (size_t i = 0; i < count; i++)
         node->edges[i] = (struct edge){ .source = NULL };
     return node;
@@ -174,11 +175,35 @@ void node_tell(struct edge *edge)
         node_kind_of(node)->told(node, edge);
 }
 
-void node_note_failure(struct node *node, struct edge *edge)
+/* Whether an input was cancelled because the node asked it to: since another one had decided the
+ * matter, or since it was asked itself. */
+static bool is_own_doing(const struct node *node, const struct gyre_future *input)
 {
+    if (!node_kind_of(node)->owns || input->state != GYRE_FUTURE_CANCELLED)
+        return false;
+    return (input->reason == GYRE_REASON_SIBLING && input->note.cause == 0) ||
+           (node->f.flags & FUTURE_CANCELLING && input->reason == node->f.reason);
+}
+
+bool node_note_failure(struct node *node, struct edge *edge)
+{
+    if (is_own_doing(node, edge->source)) {
+        node->undone_count++;
+        return false;
+    }
     if (node->failures)
         node->failures[node->failure_count] = (uint32_t)(edge - node->edges);
-    node->failure_count++;
+    return node->failure_count++ == 0;
+}
+
+bool node_was_undone(const struct node *node)
+{
+    if (!(node->f.flags & FUTURE_CANCELLING))
+        return false;
+    for (uint32_t i = 0; i < node->failure_count; i++)
+        if (node->edges[node->failures[i]].source->state == GYRE_FUTURE_CANCELLED)
+            return true;
+    return node->undone_count > 0;
 }
 
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause)

@@ -39,7 +39,7 @@ struct node {
     uint32_t count;
     uint32_t left;
     uint32_t failure_count;
-    uint32_t spare;
+    uint32_t undone_count; /* inputs that it has cancelled itself */
 };
 
 static inline const struct node_kind *node_kind_of(const struct node *node)
@@ -93,8 +93,12 @@ void node_begin(struct node *node);
 /* Tell a node that the source of an edge, which is in no list any more, has settled. */
 void node_tell(struct edge *edge);
 
-/* Note that the source of an edge has failed, and take its error as seen. */
-void node_note_failure(struct node *node, struct edge *edge);
+/* Note, in their order, an edge whose source has failed or was cancelled by others; one that the
+ * node itself has cancelled is only counted. Returns whether it is the first failure. */
+bool node_note_failure(struct node *node, struct edge *edge);
+
+/* Whether it was asked to be undone, and an input has been. */
+bool node_was_undone(const struct node *node);
 
 /* Settle a node whose inputs have all settled, one of them not OK: combine.c */
 void node_settle_failed(struct node *node);
