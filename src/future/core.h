@@ -2,9 +2,10 @@
  *
  * Invariants: a pending future is in the list `operations` of exactly one scope, a settled one in
  * none; then `member` holds it in the list of failures of its group, or of those that nobody has
- * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references
- * and its producer's side has ended. `as.pending` is valid while it is pending, and at the close of
- * the loop until kind->close has been called, `as.settled` after.
+ * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references,
+ * its producer's side has ended and no function of the user's runs for it. `as.pending` is valid
+ * while it is pending, and at the close of the loop until kind->close has been called, `as.settled`
+ * after.
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
@@ -32,9 +33,10 @@ enum future_flags {
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
     FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
     FUTURE_AT_WORK = 1 << 5,
-    FUTURE_ASK = 1 << 6,    /* the work: call kind->cancel */
-    FUTURE_MARKED = 1 << 7, /* an input of the node under construction */
-    FUTURE_ALIAS = 1 << 8,  /* its value is that of the future as.settled.value */
+    FUTURE_ASK = 1 << 6,     /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7,  /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,   /* its value is that of the future as.settled.value */
+    FUTURE_CALLING = 1 << 9, /* a function of the user's runs for it */
 };
 
 struct gyre_future;
@@ -185,6 +187,20 @@ void work_settled(struct gyre_future *f);
 
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
+
+/* Around a function of the user's that runs for `f`: keeps its block. That is not a reference: if the
+ * last one goes meanwhile the future is cancelled at once, and if there was none it is detached. */
+static inline void future_begin_call(struct gyre_future *f)
+{
+    f->flags |= FUTURE_CALLING;
+}
+
+static inline void future_end_call(struct gyre_future *f)
+{
+    f->flags &= (uint16_t)~FUTURE_CALLING;
+    if (f->refs == 0)
+        work_settled(f);
+}
 
 /* Tell the loop's error hook, which counts as looking at the error. */
 void future_report(struct gyre_future *f, struct gyre_loop *loop);

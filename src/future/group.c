@@ -175,7 +175,7 @@ static void start_child(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = group->join.futures;
 
     (void)call;
-    group->join.refs++;
+    future_begin_call(&group->join);
     child->is_started = true;
     scope_switch(fs, &group->scope);
     struct gyre_future *input = child->start(child->arg);
@@ -186,7 +186,7 @@ static void start_child(struct gyre_call *call, void *arg)
         take_child(child, err < 0 ? future_refused(err) : input);
     else
         end_child(&child->node, NULL);
-    future_release(&group->join);
+    future_end_call(&group->join);
     work_run(fs);
 }
 

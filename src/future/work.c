@@ -113,7 +113,7 @@ static void free_future(struct gyre_future *f)
 static bool is_free(const struct gyre_future *f)
 {
     return f->refs == 0 && !future_is_pending(f) &&
-           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK));
+           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK | FUTURE_CALLING));
 }
 
 static void work_on(struct gyre_future *f)
