@@ -81,6 +81,9 @@ static void run_map_limit(struct step *step)
     for (size_t i = 0; i < map->limit && step->node.left < map->limit && map_goes_on(map); i++)
         start_one(map);
     map->is_starting = false;
+    /* What was started last was not there yet when the others were cancelled. */
+    if (map->mode == GYRE_MAP_ALL && step->node.failure_count > 0)
+        node_cancel_inputs(&step->node, GYRE_REASON_SIBLING, 0);
     if (step->node.left < map->limit && map_goes_on(map))
         step_queue(step);
     else
