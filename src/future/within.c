@@ -6,7 +6,7 @@
 struct within {
     struct node node;
     struct gyre_timer timer;
-    bool is_late; /* the time was over before the input settled */
+    bool is_late; /* it was the end of the time that cancelled the input */
 };
 
 static struct within *within_of(struct node *node)
@@ -28,7 +28,7 @@ static void within_told(struct node *node, struct edge *edge)
 
 static void end_time(struct within *within)
 {
-    within->is_late = true;
+    within->is_late = !gyre_future_is_cancelling(within->node.edges[0].source);
     node_cancel_inputs(&within->node, GYRE_REASON_TIMEOUT, 0);
 }
 
