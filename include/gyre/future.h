@@ -310,8 +310,8 @@ enum gyre_wait_mode {
 };
 
 /* Wait, at most `timeout`, without touching them: OK when the condition holds or the time is over;
- * gyre_future_state of each tells which. It holds references of its own until then. Cancelling it
- * cancels none of them. GYRE_NEVER: without limit. Without inputs it fails: -EINVAL. */
+ * gyre_future_state of each tells which. It holds references of its own as long as it is there.
+ * Cancelling it cancels none of them. GYRE_NEVER: without limit. Without inputs it fails: -EINVAL. */
 GYRE_API struct gyre_future *gyre_wait(struct gyre_loop *loop, enum gyre_wait_mode mode,
                                        size_t count, struct gyre_future *const *futures,
                                        uint64_t timeout);
@@ -408,7 +408,7 @@ GYRE_API struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_ma
                                             void *arg);
 
 /* How many inputs it was made of, and each of them; 0 and NULL for a future that is not made of
- * others.
+ * others. With gyre_then_start and its like the second is what `next` has returned, NULL before.
  *
  * Ownership:  borrowed, as long as you hold a reference to `f`; gyre_future_ref keeps one.
  */
