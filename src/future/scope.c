@@ -196,8 +196,10 @@ static void move_children(struct gyre_scope *scope, struct gyre_scope *parent)
         struct gyre_scope *child =
             container_of(list_pop(&scope->children), struct gyre_scope, sibling);
 
-        if (!child->is_shielded && child->reason == GYRE_REASON_NONE)
+        if (!child->is_shielded && child->reason == GYRE_REASON_NONE && scope_is_cancelled(scope)) {
             child->reason = scope->cause_reason;
+            (void)gyre_timer_stop(&child->timer);
+        }
         child->parent = parent;
         list_append(&parent->children, &child->sibling);
         spread(child);
