@@ -147,20 +147,33 @@ static const struct node_kind child_kind = {
     .told = child_told,
 };
 
-/* Wait for what the child has started, and pass on what it has missed. */
-static void take_child(struct child *child, struct gyre_future *input)
+/* Pass on to a child that has just been started what it has missed. */
+static void catch_up(struct node *node, const struct gyre_scope *scope)
 {
-    struct node *node = &child->node;
-    const struct gyre_scope *scope = &child->group->scope;
-
-    child->is_started = true;
-    node_connect_now(node, &node->edges[0], input);
     if (!future_is_pending(&node->f))
         return;
     if (node->f.flags & FUTURE_CANCELLING)
         (void)node_cancel(&node->f);
     else if (scope_is_cancelled(scope))
         future_request(&node->f, (enum gyre_reason)scope->cause_reason, scope->cause);
+}
+
+/* Wait for what the child has started, and do the work. One that has failed already cancels its
+ * siblings, whose hooks may give up the group and the error: hold both. */
+static void take_child(struct child *child, struct gyre_future *input)
+{
+    struct node *node = &child->node;
+    struct gyre_group *group = child->group;
+    struct gyre_futures *fs = group->join.futures;
+
+    group->join.refs++;
+    node->f.refs++;
+    child->is_started = true;
+    node_connect_now(node, &node->edges[0], input);
+    catch_up(node, &group->scope);
+    future_release(&node->f);
+    future_release(&group->join);
+    work_run(fs);
 }
 
 static void start_child(struct gyre_call *call, void *arg)
@@ -313,7 +326,6 @@ int gyre_group_add(struct gyre_group *group, struct gyre_future *f)
     if (!child)
         return -ENOMEM;
     take_child(child, f);
-    work_run(group->join.futures);
     return 0;
 }
 
