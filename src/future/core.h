@@ -214,7 +214,7 @@ static inline bool scope_is_cancelled(const struct gyre_scope *scope)
     return scope->cause_reason != GYRE_REASON_NONE;
 }
 
-/* Cancel a scope and do the work. False: it was cancelled. */
+/* Cancel a scope and do the work. False: it was cancelled, or closed with the loop. */
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason);
 
 /* The next scope in a walk through the tree below `top`, which comes first; NULL after the last. */

@@ -77,7 +77,7 @@ static void spread(struct gyre_scope *top)
 
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason)
 {
-    if (scope->reason != GYRE_REASON_NONE)
+    if (scope->reason != GYRE_REASON_NONE || !scope->futures)
         return false;
 
     scope->reason = (uint8_t)reason;
