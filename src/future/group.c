@@ -62,6 +62,7 @@ static void settle_join(struct gyre_group *group)
 {
     struct gyre_future *join = &group->join;
 
+    (void)gyre_timer_stop(&group->scope.timer);
     if (group->first_error) {
         future_settle_err(join, group->first_error, group->first_message);
         return;
