@@ -41,7 +41,8 @@ struct gyre_future;
 /* What kinds of futures differ in. All functions may be NULL. */
 struct future_kind {
     const char *name;
-    bool is_node; /* a struct node */
+    bool is_node;    /* a struct node */
+    bool owns_scope; /* the scope it is in, and is not asked when that alone is cancelled */
 
     /* Undo it: 0, it is to become cancelled; -EINPROGRESS, it will settle later. It may also have
      * settled it. NULL: 0. */

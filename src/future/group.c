@@ -7,8 +7,9 @@
  * at does not use.
  *
  * Invariants: `children` has one node for each child that has not finished, and the group one
- * reference to each node in it and in `failures`. The join settles when is_joined is set and there
- * are no children.
+ * reference to each node in it and in `failures`. The join is in the group's own scope, and hears
+ * of the scopes above through it, but not of that scope itself. It settles when is_joined is set
+ * and there are no children.
  *
  * SPDX-License-Identifier: MIT */
 #include "future/node.h"
@@ -53,9 +54,8 @@ static bool is_cancelled_from_outside(const struct gyre_group *group)
 {
     const struct gyre_scope *scope = &group->scope;
 
-    if (group->join.flags & FUTURE_CANCELLING && group->join.note.cause == 0)
-        return true;
-    return scope_is_cancelled(scope) && scope->cause != scope->id;
+    return group->join.flags & FUTURE_CANCELLING ||
+           (scope_is_cancelled(scope) && scope->cause != scope->id);
 }
 
 static void settle_join(struct gyre_group *group)
@@ -203,9 +203,11 @@ static void start_child(struct gyre_call *call, void *arg)
 
 static int cancel_group(struct gyre_future *f)
 {
-    /* A scope that asks has told the group's own scope by itself, unless that is shielded. */
-    if (f->note.cause == 0)
-        (void)scope_cancel_for(&group_of(f)->scope, (enum gyre_reason)f->reason);
+    struct gyre_scope *scope = &group_of(f)->scope;
+
+    /* A scope above has told the group's own scope by itself. */
+    if (!scope_is_cancelled(scope) || scope->cause != f->note.cause)
+        (void)scope_cancel_for(scope, (enum gyre_reason)f->reason);
     return -EINPROGRESS;
 }
 
@@ -226,6 +228,7 @@ static void fini_group(struct gyre_future *f)
 
 static const struct future_kind group_kind = {
     .name = "group",
+    .owns_scope = true,
     .cancel = cancel_group,
     .fini = fini_group,
 };
@@ -247,6 +250,7 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     struct gyre_group *group = group_of(f);
     group->scope = (struct gyre_scope){ .futures = NULL };
     (void)gyre_scope_init(&group->scope, loop, NULL);
+    scope_move(f, &group->scope);
     list_init(&group->children);
     list_init(&group->failures);
     group->count = 0;

@@ -59,9 +59,12 @@ static void find_cause(struct gyre_scope *scope)
 static void request_operations(const struct gyre_scope *scope, const struct gyre_scope *by)
 {
     for (struct gyre_link *link = scope->operations.next; link != &scope->operations;
-         link = link->next)
-        future_request(container_of(link, struct gyre_future, member),
-                       (enum gyre_reason)by->cause_reason, by->cause);
+         link = link->next) {
+        struct gyre_future *f = container_of(link, struct gyre_future, member);
+
+        if (!f->kind->owns_scope || by->cause != scope->id)
+            future_request(f, (enum gyre_reason)by->cause_reason, by->cause);
+    }
 }
 
 /* The state of `top` has changed: pass it on to everything below. No function of the user's runs
