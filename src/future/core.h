@@ -34,6 +34,7 @@ enum future_flags {
     FUTURE_ASK = 1 << 6,    /* the work: call kind->cancel */
     FUTURE_MARKED = 1 << 7, /* an input of the node under construction */
     FUTURE_ALIAS = 1 << 8,  /* its value is that of the future as.settled.value */
+    FUTURE_HELD = 1 << 9,   /* a function of the user's runs for it: its block stays */
 };
 
 struct gyre_future;
@@ -183,6 +184,13 @@ void work_settled(struct gyre_future *f);
 
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
+
+/* Keep a block while a function of the user's runs for it. Not by a reference: giving that back would
+ * cancel a future that goes on alone. False: somebody further up the stack keeps it already. */
+bool future_hold(struct gyre_future *f);
+
+/* Undo it, if future_hold returned true. */
+void future_let_go(struct gyre_future *f);
 
 /* Report every error that nobody has looked at. */
 void work_report_all(struct gyre_futures *fs);

@@ -167,13 +167,14 @@ static void take_child(struct child *child, struct gyre_future *input)
     struct gyre_group *group = child->group;
     struct gyre_futures *fs = group->join.futures;
 
-    group->join.refs++;
+    bool holds_group = future_hold(&group->join);
     node->f.refs++;
     child->is_started = true;
     node_connect_now(node, &node->edges[0], input);
     catch_up(node, &group->scope);
     future_release(&node->f);
-    future_release(&group->join);
+    if (holds_group)
+        future_let_go(&group->join);
     work_run(fs);
 }
 
@@ -184,7 +185,7 @@ static void start_child(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = group->join.futures;
 
     (void)call;
-    group->join.refs++;
+    (void)future_hold(&group->join);
     child->is_started = true;
     scope_switch(fs, &group->scope);
     struct gyre_future *input = child->start(child->arg);
@@ -195,7 +196,7 @@ static void start_child(struct gyre_call *call, void *arg)
         take_child(child, err < 0 ? future_refused(err) : input);
     else
         end_child(&child->node, NULL);
-    future_release(&group->join);
+    future_let_go(&group->join);
     work_run(fs);
 }
 

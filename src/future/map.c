@@ -83,7 +83,7 @@ static void run_map_limit(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = f->futures;
 
     (void)call;
-    f->refs++;
+    (void)future_hold(f);
     map->is_starting = true;
     while (map->node.left < map->limit && map_goes_on(map)) {
         scope_switch(fs, f->scope);
@@ -96,7 +96,7 @@ static void run_map_limit(struct gyre_call *call, void *arg)
     if (f->flags & FUTURE_CANCELLING)
         (void)node_cancel(f);
     end_map(map);
-    future_release(f);
+    future_let_go(f);
     work_run(fs);
 }
 

@@ -72,7 +72,7 @@ static void run_then(struct gyre_call *call, void *arg)
     struct gyre_future *done = then->node.edges[THEN_DONE].source;
 
     (void)call;
-    f->refs++;
+    (void)future_hold(f);
     then->is_running = true;
     scope_switch(fs, f->scope);
     if (then->map)
@@ -81,7 +81,7 @@ static void run_then(struct gyre_call *call, void *arg)
         run_next(then, done);
     scope_switch(fs, &fs->root);
     then->is_running = false;
-    future_release(f);
+    future_let_go(f);
     work_run(fs);
 }
 

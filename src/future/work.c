@@ -75,6 +75,20 @@ void future_release(struct gyre_future *f)
         work_add(f);
 }
 
+bool future_hold(struct gyre_future *f)
+{
+    bool is_first = !(f->flags & FUTURE_HELD);
+
+    f->flags |= FUTURE_HELD;
+    return is_first;
+}
+
+void future_let_go(struct gyre_future *f)
+{
+    f->flags &= (uint16_t)~FUTURE_HELD;
+    work_add(f);
+}
+
 static void tell_edges(struct gyre_future *f)
 {
     while (!list_is_empty(&f->edges)) {
@@ -113,7 +127,7 @@ static void free_future(struct gyre_future *f)
 static bool is_free(const struct gyre_future *f)
 {
     return f->refs == 0 && !future_is_pending(f) &&
-           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK));
+           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK | FUTURE_HELD));
 }
 
 static void work_on(struct gyre_future *f)
