@@ -380,7 +380,7 @@ static void continuation_ran(struct gyre_call *call, void *arg)
 static void continuation_of_the_join_runs_after_that_of_the_last_child(void **state)
 {
     struct fixture *f = fixture_of(state);
-    struct gyre_call then[2] = { { NULL }, { NULL } };
+    struct gyre_call then[2] = { 0 };
 
     make_group(f, 0);
     start_kids(f, 0, 1, false);

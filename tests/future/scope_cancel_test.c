@@ -182,7 +182,7 @@ static struct gyre_future *begin_sleep_until(struct fixture *f)
     return gyre_sleep_until(f->loop, 0);
 }
 
-/* Standard input or what there is: nobody is to look at it. */
+/* It is ready, so a watcher of it would run. */
 static struct gyre_future *begin_io_ready(struct fixture *f)
 {
     int fds[2];

@@ -54,6 +54,11 @@ static bool is_in_use(int s)
     return s > 0 && m.s[s].life && scope_of(s);
 }
 
+static int *pointer_to(int value)
+{
+    return value ? &dropped_values[value] : NULL;
+}
+
 /* What can be seen of it without a reference: an order that is wrong may not know that it has been
  * freed, but its block is still there. */
 static bool state_agrees(int i)
@@ -61,10 +66,17 @@ static bool state_agrees(int i)
     const struct model_future *f = &m.f[i];
     bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
 
+    bool has_value = f->state == GYRE_FUTURE_OK && f->alias == NONE;
+
+    for (int s = 1; s < SCOPES && has_reason; s++)
+        if (is_in_use(s) && (real[i]->note.cause == scope_of(s)->id) != (f->cause == m.s[s].life))
+            return false;
     return gyre_future_state(real[i]) == f->state &&
            gyre_future_is_cancelling(real[i]) == (is_pending(i) && f->is_cancelling) &&
            gyre_future_reason(real[i]) == (has_reason ? f->reason : GYRE_REASON_NONE) &&
            (f->state != GYRE_FUTURE_ERR || real[i]->err == f->err) &&
+           (!has_value || real[i]->as.settled.value == pointer_to(f->value)) &&
+           !(real[i]->flags & FUTURE_ALIAS) == (f->alias == NONE) &&
            real[i]->refs == (uint32_t)f->refs && !(real[i]->flags & FUTURE_OWNED) != f->is_owned;
 }
 
@@ -73,8 +85,7 @@ static bool held_future_agrees(int i)
     const struct model_future *f = &m.f[i];
     const struct model_future *holder = &m.f[holder_of_value(i)];
     int value = f->state == GYRE_FUTURE_OK && holder->state == GYRE_FUTURE_OK ? holder->value : 0;
-    bool agrees = !f->is_free && state_agrees(i) &&
-                  gyre_future_peek(real[i]) == (value ? &dropped_values[value] : NULL);
+    bool agrees = !f->is_free && state_agrees(i) && gyre_future_peek(real[i]) == pointer_to(value);
 
     for (int s = 1; s < SCOPES && agrees; s++)
         if (is_in_use(s))
@@ -83,12 +94,21 @@ static bool held_future_agrees(int i)
     return agrees;
 }
 
+static bool group_agrees(int i)
+{
+    struct gyre_future *failure = gyre_future_failure(real[i], 0);
+
+    return gyre_group_count(groups[i]) == (size_t)m.f[i].children &&
+           (failure ? failure->err : 0) == m.f[i].first_err;
+}
+
 static bool scope_agrees(int s)
 {
     const struct gyre_scope *scope = scope_of(s);
 
     return scope->reason == m.s[s].reason && gyre_scope_reason(scope) == m.s[s].cause_reason &&
-           gyre_scope_is_cancelled(scope) == is_cancelled(s);
+           gyre_scope_is_cancelled(scope) == is_cancelled(s) &&
+           gyre_timer_deadline(&scope->timer) == m.s[s].deadline;
 }
 
 /* Returns the number of what differs; NONE: nothing. */
@@ -105,7 +125,7 @@ static int find_difference(void)
             return i;
         if (dropped_values[i + 1] != m.is_dropped[i + 1])
             return i;
-        if (groups[i] && gyre_group_count(groups[i]) != (size_t)f->children)
+        if (groups[i] && !group_agrees(i))
             return i;
     }
     for (int s = 1; s < SCOPES; s++)
@@ -153,9 +173,24 @@ static int choose(bool (*fits)(int i), int count)
     return NONE;
 }
 
+static enum kind random_kind(enum kind first, enum kind end)
+{
+    return (enum kind)((int)first + random_index(&rnd, (int)(end - first)));
+}
+
 static bool is_unused(int i)
 {
     return m.f[i].kind == UNUSED && !children[i].is_reserved;
+}
+
+/* Numbers are given in the order of creation, which is mostly that of events too. */
+static int choose_unused(void)
+{
+    int i = 0;
+
+    while (i < FUTURES && !is_unused(i))
+        i++;
+    return i < FUTURES ? i : NONE;
 }
 
 static bool is_held_at_all(int i)
@@ -255,10 +290,10 @@ static void model_start_leaf(void)
 
 static void do_start_leaf(void)
 {
-    the_future = choose(is_unused, FUTURES);
+    the_future = choose_unused();
     if (the_future == NONE)
         return;
-    the_kind = PROMISE + random_index(&rnd, LEAF_KINDS - PROMISE);
+    the_kind = random_kind(PROMISE, LEAF_KINDS);
     the_scope = choose_scope();
     the_time = 1 + random_below(&rnd, LONG_TIME);
     enter(the_scope);
@@ -438,8 +473,8 @@ static void do_combine(void)
 {
     struct gyre_future *inputs[INPUTS];
 
-    the_kind = ALL + random_index(&rnd, NODE_KINDS - ALL);
-    the_future = choose(is_unused, FUTURES);
+    the_kind = random_kind(ALL, NODE_KINDS);
+    the_future = choose_unused();
     choose_inputs(the_kind <= WAIT ? 1 + random_index(&rnd, INPUTS) : 1);
     if (the_future == NONE || the_count == 0)
         return;

@@ -61,6 +61,7 @@ struct model_future {
     int value, alias;
     int map_err;            /* what the function of a then returns */
     uint64_t deadline, seq; /* of its timer, GYRE_NEVER: not started */
+    uint64_t turn;          /* when something happened to it that a rule is for; 0: nothing did */
     int group;              /* of a child: its join */
     int children, first_err, own_scope;
     bool is_joined, supervises;
@@ -81,8 +82,8 @@ struct model {
     int queue[FUTURES], queued;   /* thens and children */
     bool is_dropped[FUTURES + 1]; /* value i + 1 is the one of future i */
     int lives;
-    uint64_t now, seqs;
-    struct random order; /* state 0: as they come */
+    uint64_t now, seqs, turns;
+    struct random order; /* state 0: first come, first served */
 };
 
 static struct model m;
@@ -99,6 +100,12 @@ static inline bool is_cancelled(int s)
 
 /* ---- asking */
 
+static inline void take_turn(int i)
+{
+    if (!m.f[i].turn)
+        m.f[i].turn = ++m.turns;
+}
+
 static inline void request(int i, enum gyre_reason reason, int cause)
 {
     struct model_future *f = &m.f[i];
@@ -106,6 +113,7 @@ static inline void request(int i, enum gyre_reason reason, int cause)
     if (!is_pending(i))
         return;
     if (!f->is_cancelling) {
+        take_turn(i);
         f->is_cancelling = true;
         f->reason = reason;
         f->cause = cause;
@@ -195,6 +203,7 @@ static inline void release(int i)
 
 static inline void settle(int i, enum gyre_future_state state, int err)
 {
+    take_turn(i);
     m.f[i].state = state;
     m.f[i].err = err;
     m.f[i].deadline = GYRE_NEVER;

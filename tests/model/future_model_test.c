@@ -110,7 +110,7 @@ static void model_make_group(void)
 
 static void do_make_group(void)
 {
-    the_future = choose(is_unused, FUTURES);
+    the_future = choose_unused();
     the_input = choose(is_unused_scope, SCOPES);
     if (the_future == NONE || the_input == NONE)
         return;
@@ -120,6 +120,7 @@ static void do_make_group(void)
     assert_int_equal(
         gyre_group_create(loop, the_err ? GYRE_GROUP_SUPERVISE : 0, &groups[the_future]), 0);
     leave(the_scope);
+    real[the_future] = (struct gyre_future *)(void *)groups[the_future]; /* its join comes first */
     agree(model_make_group);
 }
 
@@ -163,7 +164,7 @@ static void model_spawn(void)
 static void do_spawn(void)
 {
     the_future = choose(has_handle, FUTURES);
-    the_input = choose(is_unused, FUTURES);
+    the_input = choose_unused();
     if (the_future == NONE || the_input == NONE)
         return;
     bool is_open = is_pending(the_future);
@@ -174,11 +175,11 @@ static void do_spawn(void)
         return;
     children[the_input].is_reserved = true;
     children[the_input].was_spawned = true;
-    int leaf = random_chance(&rnd, 80) ? choose(is_unused, FUTURES) : NONE;
+    int leaf = random_chance(&rnd, 80) ? choose_unused() : NONE;
     if (leaf != NONE) {
         children[leaf].is_reserved = true;
         children[the_input].leaf = leaf;
-        children[the_input].kind = PROMISE + random_index(&rnd, LEAF_KINDS - PROMISE);
+        children[the_input].kind = random_kind(PROMISE, LEAF_KINDS);
         children[the_input].is_kept = random_chance(&rnd, 60);
         children[the_input].delay = 1 + random_below(&rnd, LONG_TIME);
     }
@@ -226,7 +227,7 @@ static void model_add(void)
 static void do_add(void)
 {
     the_future = choose(has_handle, FUTURES);
-    the_input = choose(is_unused, FUTURES);
+    the_input = choose_unused();
     choose_inputs(1);
     if (the_future == NONE || the_input == NONE || the_count == 0 ||
         waits_for(the_inputs[0], the_future))
@@ -253,9 +254,7 @@ static void do_join(void)
         return;
     the_err = !is_held[the_future];
     struct gyre_future *join = gyre_group_join(groups[the_future]);
-    if (real[the_future])
-        assert_ptr_equal(join, real[the_future]);
-    real[the_future] = join;
+    assert_ptr_equal(join, real[the_future]);
     if (is_held[the_future])
         gyre_future_unref(join);
     is_held[the_future] = true;

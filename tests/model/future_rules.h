@@ -158,19 +158,43 @@ static inline bool step(int i, bool asks_first)
     return true;
 }
 
+/* Serve the future that has waited longest: it is asked, and those that wait for it are told. */
+static inline bool serve_first(void)
+{
+    int first = NONE;
+
+    for (int i = 0; i < FUTURES; i++)
+        if (m.f[i].kind && m.f[i].turn && (first == NONE || m.f[i].turn < m.f[first].turn))
+            first = i;
+    if (first == NONE)
+        return false;
+    m.f[first].turn = 0;
+    if (is_pending(first) && m.f[first].is_cancelling && !m.f[first].was_asked)
+        ask(first);
+    for (int i = 0; i < FUTURES && !is_pending(first); i++)
+        for (int k = 0; k < m.f[i].count && m.f[i].kind; k++)
+            if (m.f[i].is_linked[k] && m.f[i].input[k] == first)
+                tell(i, k);
+    return true;
+}
+
 static inline void apply_rules(void)
 {
     static const int strides[] = { 1, 5, 7, 11, 13, 17, 19, 23, 25, 29, 31, 35, 37, 41, 43, 47 };
     bool changed = true;
 
+    while (!m.order.state && serve_first())
+        ;
     while (changed) {
         int first = m.order.state ? random_index(&m.order, FUTURES) : 0;
         int stride = m.order.state ? strides[random_index(&m.order, (int)ARRAY_LEN(strides))] : 1;
-        bool asks_first = !m.order.state || random_chance(&m.order, 50);
+        bool asks_first = m.order.state && random_chance(&m.order, 50);
 
         changed = false;
         for (int n = 0; n < FUTURES && !changed; n++)
             changed = step((first + n * stride) % FUTURES, asks_first);
+        while (!m.order.state && serve_first())
+            ;
     }
 }
 
@@ -317,8 +341,10 @@ static inline void advance_model(uint64_t duration, void (*start_child)(int chil
                             : n >= FUTURES ? m.s[n - FUTURES].deadline
                                            : m.f[n].deadline;
 
-        if (deadline != m.now)
-            run_queue(start_child); /* all that is due now has fired */
+        if (deadline != m.now && m.queued > 0) { /* all that is due now has fired */
+            run_queue(start_child);
+            continue;
+        }
         if (n == NONE || deadline > end)
             break;
         seq = n >= FUTURES ? m.s[n - FUTURES].seq : m.f[n].seq;
