@@ -44,7 +44,8 @@ struct gyre_future;
 /* What kinds of futures differ in. All functions may be NULL. */
 struct future_kind {
     const char *name;
-    bool is_node; /* a struct node */
+    bool is_node;    /* a struct node */
+    bool owns_scope; /* the scope it is in, and is not asked when that alone is cancelled */
 
     /* Undo it: 0, it is to become cancelled; -EINPROGRESS, it will settle later. It may also have
      * settled it. NULL: 0. */
@@ -189,10 +190,14 @@ void work_settled(struct gyre_future *f);
 void future_release(struct gyre_future *f);
 
 /* Around a function of the user's that runs for `f`: keeps its block. That is not a reference: if the
- * last one goes meanwhile the future is cancelled at once, and if there was none it is detached. */
-static inline void future_begin_call(struct gyre_future *f)
+ * last one goes meanwhile the future is cancelled at once, and if there was none it is detached.
+ * False: further up the stack another one runs, whose end it is that counts. */
+static inline bool future_begin_call(struct gyre_future *f)
 {
+    bool is_first = !(f->flags & FUTURE_CALLING);
+
     f->flags |= FUTURE_CALLING;
+    return is_first;
 }
 
 static inline void future_end_call(struct gyre_future *f)
@@ -241,7 +246,7 @@ static inline bool scope_is_cancelled(const struct gyre_scope *scope)
     return scope->cause_reason != GYRE_REASON_NONE;
 }
 
-/* Cancel a scope and do the work. False: it was cancelled. */
+/* Cancel a scope and do the work. False: it was cancelled, or closed with the loop. */
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason);
 
 /* The next scope in a walk through the tree below `top`, which comes first; NULL after the last. */

@@ -126,14 +126,15 @@ void node_begin(struct node *node)
 {
     struct gyre_futures *fs = node->f.futures;
 
+    /* First, so that inputs which this scope has cancelled as well are no failures of the node. */
+    if (unlikely(scope_is_cancelled(fs->current)))
+        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
     for (size_t i = 0; i < node->count && future_is_pending(&node->f); i++) {
         struct edge *edge = &node->edges[i];
 
         if (edge->node && !future_is_pending(edge->source))
             node_tell(edge);
     }
-    if (unlikely(scope_is_cancelled(fs->current)))
-        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
     work_run(fs);
 }
 

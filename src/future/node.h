@@ -87,7 +87,7 @@ struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind,
 /* Connect an input that comes later; the node is told at once if it is settled. */
 void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input);
 
-/* Tell the settled inputs; in a cancelled scope ask the node to stop; do the work. */
+/* In a cancelled scope ask the node to stop; tell the settled inputs; do the work. */
 void node_begin(struct node *node);
 
 /* Tell a node that the source of an edge, which is in no list any more, has settled. */

@@ -10,7 +10,7 @@ static void run_step(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = f->futures;
 
     (void)call;
-    future_begin_call(f);
+    (void)future_begin_call(f);
     scope_switch(fs, f->scope);
     step->run(step);
     scope_switch(fs, &fs->root);
