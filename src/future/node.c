@@ -137,31 +137,30 @@ void node_begin(struct node *node)
     work_run(fs);
 }
 
-struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                            size_t edges, const void *site, struct gyre_future **refusal)
+static COLD struct gyre_future *refuse_for_memory(struct gyre_future *f)
 {
-    int err = f ? 0 : -EINVAL;
+    node_release_inputs(f->futures, 1, &f);
+    return future_refused(-ENOMEM);
+}
 
-    *refusal = f;
-    if (f && !f->futures)
-        return NULL; /* a constant failure goes through */
-    if (err == 0)
-        err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
-    if (err == 0)
-        err = node_check(f->futures, kind->owns, 1, &f);
-    if (err < 0) {
-        *refusal = future_refused(err);
-        return NULL;
-    }
+struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                                   size_t edges, const void *site)
+{
+    if (unlikely(!f))
+        return future_refused(-EINVAL);
+    if (unlikely(!f->futures))
+        return f; /* a constant failure goes through */
+    int err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
+    if (err == 0 && kind->owns && f->flags & FUTURE_OWNED)
+        err = -EBUSY;
+    if (unlikely(err < 0))
+        return future_refused(err);
 
     struct node *node = node_new(f->futures, kind, size, edges, false, site);
-    if (!node) {
-        node_release_inputs(f->futures, 1, &f);
-        *refusal = future_refused(-ENOMEM);
-        return NULL;
-    }
+    if (unlikely(!node))
+        return refuse_for_memory(f);
     node_connect(node, &node->edges[0], f);
-    return node;
+    return &node->f;
 }
 
 /* ---- while it waits */
