@@ -120,8 +120,21 @@ struct gyre_futures {
 
 /* ---- room.c */
 
-/* The futures of a loop, attached at the first use. NULL: `err` says why not. */
-struct gyre_futures *futures_of(struct gyre_loop *loop, int *err);
+/* Attach futures to a loop, at the first use; NULL: refused, and futures_error says why. */
+struct gyre_futures *futures_attach(struct gyre_loop *loop);
+int futures_error(struct gyre_loop *loop);
+
+/* The futures of a loop. NULL: `err` says why not. */
+static inline struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
+{
+    struct room *room = likely(loop) ? loop_room(loop, ROOM_FUTURE) : NULL;
+    struct gyre_futures *fs =
+        likely(room) ? container_of(room, struct gyre_futures, room) : futures_attach(loop);
+
+    if (unlikely(!fs))
+        *err = futures_error(loop);
+    return fs;
+}
 
 /* Whether the calling thread may change futures: 0 or why not. On a closed loop it may: what it
  * finds is settled. */

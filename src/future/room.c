@@ -183,11 +183,13 @@ static const struct room_ops future_room_ops = {
     .destroy = leave_loop,
 };
 
-static struct gyre_futures *attach_futures(struct gyre_loop *loop)
+struct gyre_futures *futures_attach(struct gyre_loop *loop)
 {
+    if (!loop || loop_check(loop) < 0)
+        return NULL;
+
     const struct gyre_allocator *allocator = loop_allocator(loop);
     struct gyre_futures *fs = memory_alloc(allocator, sizeof(*fs));
-
     if (!fs)
         return NULL;
     *fs = (struct gyre_futures){
@@ -204,17 +206,9 @@ static struct gyre_futures *attach_futures(struct gyre_loop *loop)
     return fs;
 }
 
-struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
+int futures_error(struct gyre_loop *loop)
 {
-    *err = loop ? loop_check(loop) : -EINVAL;
-    if (unlikely(*err < 0))
-        return NULL;
+    int err = loop ? loop_check(loop) : -EINVAL;
 
-    struct room *room = loop_attached(loop, ROOM_FUTURE);
-    if (likely(room))
-        return futures_of_room(room);
-    struct gyre_futures *fs = attach_futures(loop);
-    if (!fs)
-        *err = -ENOMEM;
-    return fs;
+    return err < 0 ? err : -ENOMEM;
 }

@@ -36,8 +36,8 @@ struct room {
 
 void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room);
 
-/* NULL: not attached. */
-struct room *loop_attached(const struct gyre_loop *l, enum room_number number);
+/* The room, if the calling thread may use the loop; NULL: it may not, or the room is not attached. */
+struct room *loop_room(struct gyre_loop *l, enum room_number number);
 
 /* 0 if the calling thread may use the loop, else why not; a loop that rests in a foreign one is
  * told that something is about to change. */
