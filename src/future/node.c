@@ -7,7 +7,7 @@ size_t node_size(size_t size, size_t count, bool keeps_failures)
 {
     size_t each = sizeof(struct edge) + (keeps_failures ? sizeof(uint32_t) : 0);
 
-    return count > (UINT32_MAX - size) / each ? 0 : size + count * each;
+    return count > (UINT32_MAX - BLOCK_STEP - size) / each ? 0 : size + count * each;
 }
 
 /* ---- the inputs, before there is a node */
@@ -237,7 +237,7 @@ void node_fini(struct gyre_future *f)
 
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node)
-            future_release(node->edges[i].source);
+            future_let_go(node->edges[i].source);
 }
 
 /* ---- looking at it */
