@@ -56,8 +56,7 @@ static struct gyre_future *new_within(struct gyre_future *f, const void *site)
         return made;
     struct within *within = within_of(node_of(made));
     within->is_late = false;
-    within->timer = (struct gyre_timer){ 0 };
-    (void)gyre_timer_init(&within->timer, made->futures->loop, time_is_over, within);
+    timer_prepare(&within->timer, made->futures->loop, time_is_over, within);
     return made;
 }
 

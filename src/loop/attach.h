@@ -48,6 +48,13 @@ const struct gyre_allocator *loop_allocator(const struct gyre_loop *l);
 /* Hand an error that nobody can be returned to the loop's error hook. */
 void loop_report(struct gyre_loop *l, const struct gyre_loop_error *error);
 
+/* ---- watchers in memory of the room's own, which need no questions */
+
+/* As gyre_call_init and gyre_timer_init, but the memory may hold anything, and the thread is the loop's
+ * for sure. */
+void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
+void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
+
 /* ---- calls that wait for something other than their turn in the queue */
 
 /* Put an idle call into `list` until call_wake or gyre_call_stop: 0 or why not. */

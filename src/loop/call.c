@@ -79,6 +79,17 @@ void gyre_call_unref(struct gyre_call *call)
 
 /* ---- for the rooms above */
 
+void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg)
+{
+    *call = (struct gyre_call){
+        .fn = fn,
+        .arg = arg,
+        .loop = l,
+        .tag = watcher_tag(call),
+        .weight = 1,
+    };
+}
+
 static COLD int wait_refusal(const struct gyre_call *call, const struct gyre_loop *l)
 {
     int err = call ? watcher_enter(call) : -EINVAL;
