@@ -7,7 +7,7 @@ size_t node_size(size_t size, size_t count, bool keeps_failures)
 {
     size_t each = sizeof(struct edge) + (keeps_failures ? sizeof(uint32_t) : 0);
 
-    return count > (UINT32_MAX - size) / each ? 0 : size + count * each;
+    return count > (UINT32_MAX - BLOCK_STEP - size) / each ? 0 : size + count * each;
 }
 
 /* ---- the inputs, before there is a node */
@@ -138,31 +138,30 @@ void node_begin(struct node *node)
     work_run(fs);
 }
 
-struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                            size_t edges, const void *site, struct gyre_future **refusal)
+static COLD struct gyre_future *refuse_for_memory(struct gyre_future *f)
 {
-    int err = f ? 0 : -EINVAL;
+    node_release_inputs(f->futures, 1, &f);
+    return future_refused(-ENOMEM);
+}
 
-    *refusal = f;
-    if (f && !f->futures)
-        return NULL; /* a constant failure goes through */
-    if (err == 0)
-        err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
-    if (err == 0)
-        err = node_check(f->futures, kind->owns, 1, &f);
-    if (err < 0) {
-        *refusal = future_refused(err);
-        return NULL;
-    }
+struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                                   size_t edges, const void *site)
+{
+    if (unlikely(!f))
+        return future_refused(-EINVAL);
+    if (unlikely(!f->futures))
+        return f; /* a constant failure goes through */
+    int err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
+    if (err == 0 && kind->owns && f->flags & FUTURE_OWNED)
+        err = -EBUSY;
+    if (unlikely(err < 0))
+        return future_refused(err);
 
     struct node *node = node_new(f->futures, kind, size, edges, false, site);
-    if (!node) {
-        node_release_inputs(f->futures, 1, &f);
-        *refusal = future_refused(-ENOMEM);
-        return NULL;
-    }
+    if (unlikely(!node))
+        return refuse_for_memory(f);
     node_connect(node, &node->edges[0], f);
-    return node;
+    return &node->f;
 }
 
 /* ---- while it waits */
@@ -239,7 +238,7 @@ void node_fini(struct gyre_future *f)
 
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node)
-            future_release(node->edges[i].source);
+            future_let_go(node->edges[i].source);
 }
 
 /* ---- looking at it */

@@ -79,10 +79,10 @@ void node_connect(struct node *node, struct edge *edge, struct gyre_future *inpu
 /* The same for all edges; an input that comes a second time stays without a node. */
 void node_connect_all(struct node *node, struct gyre_future *const *inputs);
 
-/* Make a node of one input, which is connected, with room for `edges`. NULL: `refusal` is what to
- * return instead. */
-struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                            size_t edges, const void *site, struct gyre_future **refusal);
+/* Make a node of one input, which is connected, with room for `edges`. If what it returns is a
+ * constant future, without `futures`, there is no node, and that is the result. */
+struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                                   size_t edges, const void *site);
 
 /* Connect an input that comes later; the node is told at once if it is settled. */
 void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input);

@@ -138,7 +138,7 @@ static void scope_set(struct gyre_scope *scope, struct gyre_futures *fs)
     *scope = (struct gyre_scope){ .futures = fs, .id = fs->next_id++, .tag = scope_tag(scope) };
     list_init(&scope->children);
     list_init(&scope->operations);
-    (void)gyre_timer_init(&scope->timer, fs->loop, deadline_came, scope);
+    timer_prepare(&scope->timer, fs->loop, deadline_came, scope);
 }
 
 void scope_init_root(struct gyre_futures *fs)

@@ -23,8 +23,7 @@ static void run_step(struct gyre_call *call, void *arg)
 
 void step_init(struct step *step, void (*run)(struct step *step))
 {
-    step->call = (struct gyre_call){ 0 };
-    (void)gyre_call_init(&step->call, step->node.f.futures->loop, run_step, step);
+    call_prepare(&step->call, step->node.f.futures->loop, run_step, step);
     step->run = run;
 }
 

@@ -87,23 +87,20 @@ static const struct node_kind then_kind = {
 static struct gyre_future *follow(struct gyre_future *f, const struct then *how,
                                   void (*run)(struct step *step), const void *site)
 {
-    struct gyre_future *refusal;
-
     if (!how->map && !how->next)
         return future_refused(-EINVAL);
-    struct node *node =
-        node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site, &refusal);
-    if (!node)
-        return refusal;
+    struct gyre_future *made = node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site);
+    if (!made->futures)
+        return made;
 
-    struct then *then = then_of(step_of(node));
+    struct then *then = then_of(step_of(node_of(made)));
     then->follows_all = how->follows_all;
     then->map = how->map;
     then->next = how->next;
     then->arg = how->arg;
     step_init(&then->step, run);
-    node_begin(node);
-    return &node->f;
+    node_begin(node_of(made));
+    return made;
 }
 
 struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg)
