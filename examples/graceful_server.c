@@ -41,10 +41,7 @@ struct server {
 struct connection {
     struct server *server;
     int fd;
-    struct gyre_future *whole; /* the child of the group; its reference is the group's */
-    struct gyre_scope scope;   /* all it waits for; its deadline is the idle one */
-    struct gyre_future *ready; /* what it waits for now */
-    struct gyre_call then;
+    struct gyre_scope scope; /* all it waits for; its deadline is the idle one */
     bool at_end;
     size_t begin, end, size; /* in buf: [begin, end) is to be sent, [end, size) is half a line */
     char buf[LONGEST_LINE];
@@ -64,36 +61,9 @@ static void free_connection(void *arg)
 {
     struct connection *c = arg;
 
-    gyre_call_stop(&c->then);
-    gyre_future_unref(c->ready);
     gyre_scope_fini(&c->scope);
     close(c->fd);
     free(c);
-}
-
-/* The only way out of a connection that was started: 0, or the error that broke it. */
-static void end_connection(struct connection *c, int err)
-{
-    struct gyre_future *whole = c->whole;
-
-    free_connection(c);
-    if (err < 0)
-        gyre_future_fail(whole, err);
-    else
-        gyre_future_resolve(whole, NULL, NULL);
-}
-
-/* Its scope was cancelled: by its own deadline, or by the group's. */
-static void end_cancelled(struct connection *c)
-{
-    if (gyre_scope_caused(&c->scope, c->ready)) {
-        c->server->timed_out++;
-        say(c, "bye: idle for too long\n");
-    } else {
-        c->server->cut++;
-        say(c, "bye: the server stops\n");
-    }
-    end_connection(c, 0);
 }
 
 static void push_back_deadline(struct connection *c)
@@ -101,15 +71,6 @@ static void push_back_deadline(struct connection *c)
     uint64_t now = gyre_loop_now(c->server->loop);
 
     gyre_scope_set_deadline(&c->scope, gyre_time_add(now, c->server->idle));
-}
-
-static void wait_for(struct connection *c, unsigned events)
-{
-    gyre_future_unref(c->ready);
-    gyre_scope_enter(&c->scope);
-    c->ready = gyre_io_ready(c->server->loop, c->fd, events);
-    gyre_scope_leave(&c->scope);
-    gyre_future_on_done(c->ready, &c->then);
 }
 
 /* Send the lines that are there, as far as the kernel takes them. Returns 0 or the error. */
@@ -149,61 +110,72 @@ static int receive_lines(struct connection *c)
     return 0;
 }
 
-/* Nothing is received while something is still to be sent, so a client that does not read fills the
- * kernel's buffers, but not ours. */
-static void on_ready(struct gyre_call *call, void *arg)
+static struct gyre_future *failed(struct gyre_loop *loop, int err)
+{
+    struct gyre_future *f = gyre_future_create(loop);
+
+    gyre_future_fail(f, err);
+    return f;
+}
+
+/* Called again and again, each time what it returned is there. Nothing is received while something is
+ * still to be sent, so a client that does not read fills the kernel's buffers, but not ours. */
+static struct gyre_future *serve_lines(struct gyre_future *ready, void *arg)
 {
     struct connection *c = arg;
-    int err = gyre_future_error(c->ready);
+    int err = 0;
 
-    (void)call;
-    if (err == -ECANCELED) {
-        end_cancelled(c);
-        return;
-    }
-    if (err == 0 && c->begin == c->end)
+    if (ready && c->begin == c->end)
         err = receive_lines(c);
     if (err == 0)
         err = send_lines(c);
-    if (err == 0 && !c->at_end) {
-        wait_for(c, c->begin < c->end ? GYRE_WRITE : GYRE_READ);
-        return;
-    }
-    ++*(err < 0 ? &c->server->broken : &c->server->closed);
-    end_connection(c, err);
+    if (err < 0)
+        return failed(c->server->loop, err);
+    if (c->at_end)
+        return NULL;
+    return gyre_io_ready(c->server->loop, c->fd, c->begin < c->end ? GYRE_WRITE : GYRE_READ);
 }
 
-/* The group is cancelled. What the connection waits for is cancelled, too, and on_ready will end it:
- * the group is to wait for that. */
-static int cancel_connection(struct gyre_future *f, void *op)
+/* However a connection ends, it ends here. What it returns is told to the group. */
+static struct gyre_future *end_connection(struct gyre_future *served, void *arg)
 {
-    struct connection *c = op;
+    struct connection *c = arg;
+    struct server *s = c->server;
+    struct gyre_future *outcome = NULL;
 
-    (void)f;
-    gyre_scope_cancel(&c->scope);
-    return -EINPROGRESS;
+    if (gyre_scope_caused(&c->scope, served)) {
+        s->timed_out++;
+        say(c, "bye: idle for too long\n");
+    } else if (gyre_future_state(served) == GYRE_FUTURE_CANCELLED) {
+        s->cut++;
+        say(c, "bye: the server stops\n");
+    } else if (gyre_future_state(served) == GYRE_FUTURE_ERR) {
+        s->broken++;
+        outcome = served;
+    } else {
+        s->closed++;
+    }
+    free_connection(c);
+    return outcome;
 }
-
-static const struct gyre_future_ops connection_ops = { .cancel = cancel_connection,
-                                                       .drop = free_connection };
 
 /* Called by the group, in its scope: so that is what the scope of the connection is below. */
 static struct gyre_future *start_connection(void *arg)
 {
     struct connection *c = arg;
     struct gyre_loop *loop = c->server->loop;
-    struct gyre_future *whole = gyre_future_create(loop);
+    struct gyre_future *served, *whole;
 
-    if (gyre_future_set_cancel(whole, &connection_ops, c) < 0) {
-        c->server->cut++; /* the group is cancelled already, or there is no memory */
-        free_connection(c);
-        return whole;
-    }
-    c->whole = whole;
     gyre_scope_init(&c->scope, loop, NULL);
-    gyre_call_init(&c->then, loop, on_ready, c);
     push_back_deadline(c);
-    wait_for(c, GYRE_READ);
+    gyre_scope_enter(&c->scope);
+    served = gyre_repeat(loop, serve_lines, c);
+    gyre_scope_leave(&c->scope);
+    whole = gyre_after(served, end_connection, c);
+    if (gyre_future_state(whole) == GYRE_FUTURE_ERR) { /* no memory: nothing will run */
+        c->server->broken++;
+        free_connection(c);
+    }
     return whole;
 }
 
@@ -327,32 +299,14 @@ static int serve(struct server *s, uint16_t port)
 
 /* ------------------------------------------------------------------ the program */
 
-static void ignore_signal(struct gyre_signal *sig, unsigned count, void *arg)
-{
-    (void)sig;
-    (void)count;
-    (void)arg;
-}
-
-/* gyre_signal_next hears of one delivery; between two of them the signal would kill us. A watcher
- * that stays prevents that. */
-static int keep_signal(struct gyre_signal *sig, struct gyre_loop *loop, int signo)
-{
-    gyre_signal_init(sig, loop, ignore_signal, NULL);
-    gyre_signal_unref(sig);
-    return gyre_signal_start(sig, signo);
-}
-
 static int run(struct server *s, uint16_t port)
 {
-    struct gyre_signal on_term = { 0 }, on_int = { 0 };
     int err = gyre_loop_create(NULL, &s->loop);
 
     if (err < 0)
         return err;
-    if ((err = keep_signal(&on_term, s->loop, SIGTERM)) == 0 &&
-        (err = keep_signal(&on_int, s->loop, SIGINT)) == 0 &&
-        (err = gyre_group_create(s->loop, GYRE_GROUP_SUPERVISE, &s->connections)) == 0) {
+    err = gyre_group_create(s->loop, GYRE_GROUP_SUPERVISE, &s->connections);
+    if (err == 0) {
         err = serve(s, port);
         gyre_group_unref(s->connections);
     }

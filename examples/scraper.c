@@ -156,19 +156,6 @@ static struct gyre_future *fetch(struct job *job)
     return gyre_race(job->scraper->loop, MIRRORS, requests);
 }
 
-/* A future of our own with the outcome of one that belongs to somebody else. */
-static struct gyre_future *same_outcome(struct gyre_loop *loop, struct gyre_future *done)
-{
-    struct gyre_future *f = gyre_future_create(loop);
-    int err = gyre_future_error(done);
-
-    if (err < 0)
-        gyre_future_fail_with(f, err, gyre_future_message(done), NULL, NULL);
-    else
-        gyre_future_resolve(f, gyre_future_take(done), free);
-    return f;
-}
-
 static struct gyre_future *try_page(struct job *job);
 
 static struct gyre_future *try_again(struct gyre_future *slept, void *arg)
@@ -182,23 +169,16 @@ static struct gyre_future *after_try(struct gyre_future *tried, void *arg)
 {
     struct job *job = arg;
     struct gyre_loop *loop = job->scraper->loop;
-    struct gyre_future *page = gyre_future_at(tried, 0);
 
-    if (gyre_future_error(page) != -EAGAIN || job->tries == job->scraper->tries)
-        return same_outcome(loop, page);
+    if (gyre_future_error(tried) != -EAGAIN || job->tries == job->scraper->tries)
+        return tried;
     return gyre_then_start(gyre_sleep(loop, BACKOFF * job->tries), try_again, job);
 }
 
-/* gyre_then_start goes on only from what is OK. gyre_settled is, whatever became of its inputs, so
- * one of it with a single input is how to go on from a failure. */
 static struct gyre_future *try_page(struct job *job)
 {
-    const struct scraper *s = job->scraper;
-    struct gyre_future *page;
-
     job->tries++;
-    page = gyre_within(fetch(job), GYRE_MS(s->timeout_ms));
-    return gyre_then_start(gyre_settled(s->loop, 1, &page), after_try, job);
+    return gyre_after(gyre_within(fetch(job), GYRE_MS(job->scraper->timeout_ms)), after_try, job);
 }
 
 static struct gyre_future *start_page(size_t index, void *arg)

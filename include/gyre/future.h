@@ -310,8 +310,8 @@ enum gyre_wait_mode {
 };
 
 /* Wait, at most `timeout`, without touching them: OK when the condition holds or the time is over;
- * gyre_future_state of each tells which. It holds references of its own until then. Cancelling it
- * cancels none of them. GYRE_NEVER: without limit. Without inputs it fails: -EINVAL. */
+ * gyre_future_state of each tells which. It holds references of its own as long as it is there.
+ * Cancelling it cancels none of them. GYRE_NEVER: without limit. Without inputs it fails: -EINVAL. */
 GYRE_API struct gyre_future *gyre_wait(struct gyre_loop *loop, enum gyre_wait_mode mode,
                                        size_t count, struct gyre_future *const *futures,
                                        uint64_t timeout);
@@ -373,8 +373,10 @@ typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
  * gyre_repeat. */
 GYRE_API struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
-/* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, for a second
- * try or to clean up. Not if this itself has been cancelled. */
+/* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, and if this is
+ * cancelled itself, which cancels `f` first. For a second try, or to clean up. Only two things keep
+ * it from running: the loop is closed, or the future that this returns has failed already, because
+ * there was no memory or `f` is the future of a refused call. */
 GYRE_API struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* One operation after the other: next(done, arg) is called from the loop's queue, at first with NULL
@@ -406,7 +408,7 @@ GYRE_API struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_ma
                                             void *arg);
 
 /* How many inputs it was made of, and each of them; 0 and NULL for a future that is not made of
- * others.
+ * others. With gyre_then_start and its like the second is what `next` has returned, NULL before.
  *
  * Ownership:  borrowed, as long as you hold a reference to `f`; gyre_future_ref keeps one.
  */

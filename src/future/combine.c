@@ -54,15 +54,14 @@ static void observe_failures(struct node *node)
  * failed, so it is. Else it fails with the first error, and takes all of them as seen. */
 void node_settle_failed(struct node *node)
 {
-    struct gyre_future *cause = node->edges[node->failures[0]].source;
+    struct gyre_future *cause = first_error(node);
 
-    if (node->f.flags & FUTURE_CANCELLING) {
-        cause = first_error(node);
-        if (!cause) {
-            future_settle_cancelled(&node->f);
-            return;
-        }
+    if (!cause && node->f.flags & FUTURE_CANCELLING) {
+        future_settle_cancelled(&node->f);
+        return;
     }
+    if (!(node->f.flags & FUTURE_CANCELLING))
+        cause = node->edges[node->failures[0]].source;
     if (cause->state == GYRE_FUTURE_ERR)
         future_settle_err(&node->f, cause->err, cause->note.message);
     else
@@ -74,14 +73,11 @@ void node_settle_failed(struct node *node)
 
 static void all_told(struct node *node, struct edge *edge)
 {
-    if (edge->source->state != GYRE_FUTURE_OK) {
-        node_note_failure(node, edge);
-        if (node->failure_count == 1)
-            node_cancel_inputs(node, GYRE_REASON_SIBLING, 0);
-    }
+    if (edge->source->state != GYRE_FUTURE_OK && node_note_failure(node, edge))
+        node_cancel_inputs(node, GYRE_REASON_SIBLING, 0);
     if (node->left > 0)
         return;
-    if (node->failure_count == 0)
+    if (node->failure_count + node->undone_count == 0)
         future_settle_ok(&node->f, NULL, NULL);
     else
         node_settle_failed(node);
@@ -101,23 +97,13 @@ struct gyre_future *gyre_all(struct gyre_loop *loop, size_t count,
 
 /* ---- settled */
 
-static bool was_cancelled(const struct node *node)
-{
-    if (!(node->f.flags & FUTURE_CANCELLING))
-        return false;
-    for (uint32_t i = 0; i < node->failure_count; i++)
-        if (node->edges[node->failures[i]].source->state == GYRE_FUTURE_CANCELLED)
-            return true;
-    return false;
-}
-
 static void settled_told(struct node *node, struct edge *edge)
 {
     if (edge->source->state != GYRE_FUTURE_OK)
-        node_note_failure(node, edge);
+        (void)node_note_failure(node, edge);
     if (node->left > 0)
         return;
-    if (was_cancelled(node))
+    if (node_was_undone(node))
         future_settle_cancelled(&node->f);
     else
         future_settle_ok(&node->f, NULL, NULL);
@@ -142,7 +128,7 @@ static void race_told(struct node *node, struct edge *edge)
     struct gyre_future *f = &node->f;
 
     if (edge->source->state != GYRE_FUTURE_OK) {
-        node_note_failure(node, edge);
+        (void)node_note_failure(node, edge);
     } else if (!f->as.pending.op) {
         f->as.pending.op = edge->source;
         node_cancel_inputs(node, GYRE_REASON_SIBLING, 0);

@@ -2,9 +2,10 @@
  *
  * Invariants: a pending future is in the list `operations` of exactly one scope, a settled one in
  * none; then `member` holds it in the list of failures of its group, or of those that nobody has
- * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references
- * and its producer's side has ended. `as.pending` is valid while it is pending, and at the close of
- * the loop until kind->close has been called, `as.settled` after.
+ * looked at (FUTURE_LISTED), or nowhere. Its block is freed when it is settled, has no references,
+ * its producer's side has ended and no function of the user's runs for it. `as.pending` is valid
+ * while it is pending, and at the close of the loop until kind->close has been called, `as.settled`
+ * after.
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
@@ -17,6 +18,7 @@
 #define GYRE_FUTURE_CORE_H
 
 #include "base/list.h"
+#include "base/memory.h"
 #include "base/util.h"
 #include "gyre/future.h"
 #include "gyre/scope.h"
@@ -32,9 +34,10 @@ enum future_flags {
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
     FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
     FUTURE_AT_WORK = 1 << 5,
-    FUTURE_ASK = 1 << 6,    /* the work: call kind->cancel */
-    FUTURE_MARKED = 1 << 7, /* an input of the node under construction */
-    FUTURE_ALIAS = 1 << 8,  /* its value is that of the future as.settled.value */
+    FUTURE_ASK = 1 << 6,     /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7,  /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,   /* its value is that of the future as.settled.value */
+    FUTURE_CALLING = 1 << 9, /* a function of the user's runs for it */
 };
 
 struct gyre_future;
@@ -42,7 +45,8 @@ struct gyre_future;
 /* What kinds of futures differ in. All functions may be NULL. */
 struct future_kind {
     const char *name;
-    bool is_node; /* a struct node */
+    bool is_node;    /* a struct node */
+    bool owns_scope; /* the scope it is in, and is not asked when that alone is cancelled */
 
     /* Undo it: 0, it is to become cancelled; -EINPROGRESS, it will settle later. It may also have
      * settled it. NULL: 0. */
@@ -90,8 +94,9 @@ struct gyre_future {
 static_assert(sizeof(struct gyre_future) <= 128, "a future has at most 128 bytes");
 
 enum {
-    BLOCK_STEP = 64,
-    BLOCK_CLASSES = 12, /* blocks up to 12 * 64 bytes are kept for their next use */
+    BLOCK_STEP = 64,              /* the size of every block is a multiple of this */
+    BLOCK_CLASSES = 12,           /* blocks up to 12 * 64 bytes are kept for their next use */
+    FREE_SIZE_LIMIT = 512 * 1024, /* but not more of them than this */
 };
 
 struct block {
@@ -106,10 +111,10 @@ struct gyre_futures {
     struct gyre_future *work;
     struct gyre_future **work_end;
     struct gyre_scope *current;
-    struct block *blocks[BLOCK_CLASSES];
-    size_t free_size; /* of all blocks there */
-    size_t live;      /* futures whose block is not freed */
-    uint64_t next_id; /* of a scope */
+    struct block *blocks[BLOCK_CLASSES + 1]; /* by size / BLOCK_STEP */
+    size_t free_size;                        /* of all blocks there */
+    size_t live;                             /* futures whose block is not freed */
+    uint64_t next_id;                        /* of a scope */
     struct gyre_link unobserved;
     struct gyre_link signals; /* of signal_next.c */
     struct gyre_scope root;
@@ -118,8 +123,21 @@ struct gyre_futures {
 
 /* ---- room.c */
 
-/* The futures of a loop, attached at the first use. NULL: `err` says why not. */
-struct gyre_futures *futures_of(struct gyre_loop *loop, int *err);
+/* Attach futures to a loop, at the first use; NULL: refused, and futures_error says why. */
+struct gyre_futures *futures_attach(struct gyre_loop *loop);
+int futures_error(struct gyre_loop *loop);
+
+/* The futures of a loop. NULL: `err` says why not. */
+static inline struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
+{
+    struct room *room = likely(loop) ? loop_room(loop, ROOM_FUTURE) : NULL;
+    struct gyre_futures *fs =
+        likely(room) ? container_of(room, struct gyre_futures, room) : futures_attach(loop);
+
+    if (unlikely(!fs))
+        *err = futures_error(loop);
+    return fs;
+}
 
 /* Whether the calling thread may change futures: 0 or why not. On a closed loop it may: what it
  * finds is settled. */
@@ -131,14 +149,37 @@ static inline int futures_enter(const struct gyre_futures *fs)
 /* The constant future that has failed with `err`; another code gives that of -EINVAL. */
 struct gyre_future *future_refused(int err);
 
-/* A block for a future, not cleared; NULL: no memory. */
-void *block_alloc(struct gyre_futures *fs, size_t size);
-
-/* Give the block of a future back. */
-void future_free(struct gyre_future *f);
-
 /* Free the room if its loop and all its futures are gone. */
 void room_maybe_free(struct gyre_futures *fs);
+
+/* ---- blocks */
+
+/* A block for a future, not cleared; NULL: no memory. */
+static inline void *block_alloc(struct gyre_futures *fs, size_t size)
+{
+    size_t class = size / BLOCK_STEP;
+    struct block *block = class <= BLOCK_CLASSES ? fs->blocks[class] : NULL;
+
+    if (unlikely(!block))
+        return memory_alloc(&fs->allocator, size);
+    fs->blocks[class] = block->next;
+    fs->free_size -= size;
+    return block;
+}
+
+static inline void block_free(struct gyre_futures *fs, void *memory, size_t size)
+{
+    size_t class = size / BLOCK_STEP;
+    struct block *block = memory;
+
+    if (unlikely(class > BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT)) {
+        memory_free(&fs->allocator, memory, size);
+        return;
+    }
+    block->next = fs->blocks[class];
+    fs->blocks[class] = block;
+    fs->free_size += size;
+}
 
 /* ---- future.c */
 
@@ -186,15 +227,44 @@ void work_settled(struct gyre_future *f);
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
 
+/* The same for one that is not looked at any more: freed at once, if that entails nothing else. */
+void future_let_go(struct gyre_future *f);
+
+/* Around a function of the user's that runs for `f`: keeps its block. That is not a reference: if the
+ * last one goes meanwhile the future is cancelled at once, and if there was none it is detached.
+ * False: further up the stack another one runs, whose end it is that counts. */
+static inline bool future_begin_call(struct gyre_future *f)
+{
+    bool is_first = !(f->flags & FUTURE_CALLING);
+
+    f->flags |= FUTURE_CALLING;
+    return is_first;
+}
+
+static inline void future_end_call(struct gyre_future *f)
+{
+    f->flags &= (uint16_t)~FUTURE_CALLING;
+    if (f->refs == 0)
+        work_settled(f);
+}
+
 /* Tell the loop's error hook, which counts as looking at the error. */
 void future_report(struct gyre_future *f, struct gyre_loop *loop);
 
 /* Report every error that nobody has looked at. */
 void work_report_all(struct gyre_futures *fs);
 
-/* Do all work, unless that is being done further up the stack. At the end of everything that is
- * called from outside and has settled, asked or released. */
-void work_run(struct gyre_futures *fs);
+/* Do all work, unless that is being done further up the stack, and free the room if it was the last.
+ */
+void work_do(struct gyre_futures *fs);
+
+/* The same if it may be needed. At the end of everything that is called from outside and has settled,
+ * asked or released. */
+static inline void work_run(struct gyre_futures *fs)
+{
+    if (fs->work || unlikely(!fs->loop))
+        work_do(fs);
+}
 
 /* ---- signal_next.c */
 
@@ -225,7 +295,7 @@ static inline bool scope_is_cancelled(const struct gyre_scope *scope)
     return scope->cause_reason != GYRE_REASON_NONE;
 }
 
-/* Cancel a scope and do the work. False: it was cancelled. */
+/* Cancel a scope and do the work. False: it was cancelled, or closed with the loop. */
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason);
 
 /* The next scope in a walk through the tree below `top`, which comes first; NULL after the last. */

@@ -8,8 +8,8 @@
 struct gyre_future *future_new(struct gyre_futures *fs, const struct future_kind *kind, size_t size,
                                const void *site)
 {
+    size = (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
     struct gyre_future *f = block_alloc(fs, size);
-
     if (unlikely(!f))
         return NULL;
     f->futures = fs;
@@ -99,7 +99,7 @@ void gyre_future_unref(struct gyre_future *f)
         return;
 
     struct gyre_futures *fs = f->futures;
-    future_release(f);
+    future_let_go(f);
     work_run(fs);
 }
 
@@ -369,16 +369,16 @@ static int producer_enter(const struct gyre_future *f)
     return future_is_pending(f) ? 0 : -EALREADY;
 }
 
+/* The producer leaves a settled future. */
 static void end_production(struct gyre_future *f)
 {
     if (!f->futures)
         return;
 
     struct gyre_futures *fs = f->futures;
-    if (f->flags & FUTURE_PRODUCED) {
-        f->flags &= (uint16_t)~FUTURE_PRODUCED;
+    f->flags &= (uint16_t)~FUTURE_PRODUCED;
+    if (f->refs == 0)
         work_settled(f);
-    }
     work_run(fs);
 }
 

@@ -7,8 +7,9 @@
  * at does not use.
  *
  * Invariants: `children` has one node for each child that has not finished, and the group one
- * reference to each node in it and in `failures`. The join settles when is_joined is set and there
- * are no children.
+ * reference to each node in it and in `failures`. The join is in the group's own scope, and hears
+ * of the scopes above through it, but not of that scope itself. It settles when is_joined is set
+ * and there are no children.
  *
  * SPDX-License-Identifier: MIT */
 #include "future/node.h"
@@ -53,15 +54,15 @@ static bool is_cancelled_from_outside(const struct gyre_group *group)
 {
     const struct gyre_scope *scope = &group->scope;
 
-    if (group->join.flags & FUTURE_CANCELLING && group->join.note.cause == 0)
-        return true;
-    return scope_is_cancelled(scope) && scope->cause != scope->id;
+    return group->join.flags & FUTURE_CANCELLING ||
+           (scope_is_cancelled(scope) && scope->cause != scope->id);
 }
 
 static void settle_join(struct gyre_group *group)
 {
     struct gyre_future *join = &group->join;
 
+    (void)gyre_timer_stop(&group->scope.timer);
     if (group->first_error) {
         future_settle_err(join, group->first_error, group->first_message);
         return;
@@ -152,20 +153,34 @@ static const struct node_kind child_kind = {
     .told = child_told,
 };
 
-/* Wait for what the child has started, and pass on what it has missed. */
-static void take_child(struct child *child, struct gyre_future *input)
+/* Pass on to a child that has just been started what it has missed. */
+static void catch_up(struct node *node, const struct gyre_scope *scope)
 {
-    struct node *node = &child->node;
-    const struct gyre_scope *scope = &child->group->scope;
-
-    child->is_started = true;
-    node_connect_now(node, &node->edges[0], input);
     if (!future_is_pending(&node->f))
         return;
     if (node->f.flags & FUTURE_CANCELLING)
         (void)node_cancel(&node->f);
     else if (scope_is_cancelled(scope))
         future_request(&node->f, (enum gyre_reason)scope->cause_reason, scope->cause);
+}
+
+/* Wait for what the child has started, and do the work. One that has failed already cancels its
+ * siblings, whose hooks may give up the group and the error: hold both. */
+static void take_child(struct child *child, struct gyre_future *input)
+{
+    struct node *node = &child->node;
+    struct gyre_group *group = child->group;
+    struct gyre_futures *fs = group->join.futures;
+
+    bool holds_group = future_begin_call(&group->join);
+    node->f.refs++;
+    child->is_started = true;
+    node_connect_now(node, &node->edges[0], input);
+    catch_up(node, &group->scope);
+    future_release(&node->f);
+    if (holds_group)
+        future_end_call(&group->join);
+    work_run(fs);
 }
 
 static void start_child(struct gyre_call *call, void *arg)
@@ -175,7 +190,7 @@ static void start_child(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = group->join.futures;
 
     (void)call;
-    group->join.refs++;
+    (void)future_begin_call(&group->join);
     child->is_started = true;
     scope_switch(fs, &group->scope);
     struct gyre_future *input = child->start(child->arg);
@@ -186,7 +201,7 @@ static void start_child(struct gyre_call *call, void *arg)
         take_child(child, err < 0 ? future_refused(err) : input);
     else
         end_child(&child->node, NULL);
-    future_release(&group->join);
+    future_end_call(&group->join);
     work_run(fs);
 }
 
@@ -194,9 +209,11 @@ static void start_child(struct gyre_call *call, void *arg)
 
 static int cancel_group(struct gyre_future *f)
 {
-    /* A scope that asks has told the group's own scope by itself, unless that is shielded. */
-    if (f->note.cause == 0)
-        (void)scope_cancel_for(&group_of(f)->scope, (enum gyre_reason)f->reason);
+    struct gyre_scope *scope = &group_of(f)->scope;
+
+    /* A scope above has told the group's own scope by itself. */
+    if (!scope_is_cancelled(scope) || scope->cause != f->note.cause)
+        (void)scope_cancel_for(scope, (enum gyre_reason)f->reason);
     return -EINPROGRESS;
 }
 
@@ -217,6 +234,7 @@ static void fini_group(struct gyre_future *f)
 
 static const struct future_kind group_kind = {
     .name = "group",
+    .owns_scope = true,
     .cancel = cancel_group,
     .fini = fini_group,
 };
@@ -238,6 +256,7 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     struct gyre_group *group = group_of(f);
     group->scope = (struct gyre_scope){ .futures = NULL };
     (void)gyre_scope_init(&group->scope, loop, NULL);
+    scope_move(f, &group->scope);
     list_init(&group->children);
     list_init(&group->failures);
     group->count = 0;
@@ -318,7 +337,6 @@ int gyre_group_add(struct gyre_group *group, struct gyre_future *f)
     if (!child)
         return -ENOMEM;
     take_child(child, f);
-    work_run(group->join.futures);
     return 0;
 }
 

@@ -40,8 +40,7 @@ static void end_map(struct map *map)
     (void)gyre_call_stop(&map->step.call);
     if (map->mode == GYRE_MAP_ALL && node->failure_count > 0)
         node_settle_failed(node);
-    else if (node->f.flags & FUTURE_CANCELLING &&
-             (map->next < node->count || node->failure_count > 0))
+    else if (map->next < node->count || node_was_undone(node))
         future_settle_cancelled(&node->f);
     else
         future_settle_ok(&node->f, NULL, NULL);
@@ -51,11 +50,9 @@ static void map_told(struct node *node, struct edge *edge)
 {
     struct map *map = map_of(node);
 
-    if (edge->source->state != GYRE_FUTURE_OK) {
-        node_note_failure(node, edge);
-        if (map->mode == GYRE_MAP_ALL && node->failure_count == 1)
-            node_cancel_inputs(node, GYRE_REASON_SIBLING, 0);
-    }
+    if (edge->source->state != GYRE_FUTURE_OK && node_note_failure(node, edge) &&
+        map->mode == GYRE_MAP_ALL)
+        node_cancel_inputs(node, GYRE_REASON_SIBLING, 0);
     if (map->is_starting)
         return;
     if (map_goes_on(map))
@@ -84,6 +81,9 @@ static void run_map_limit(struct step *step)
     for (size_t i = 0; i < map->limit && step->node.left < map->limit && map_goes_on(map); i++)
         start_one(map);
     map->is_starting = false;
+    /* What was started last was not there yet when the others were cancelled. */
+    if (map->mode == GYRE_MAP_ALL && step->node.failure_count > 0)
+        node_cancel_inputs(&step->node, GYRE_REASON_SIBLING, 0);
     if (step->node.left < map->limit && map_goes_on(map))
         step_queue(step);
     else

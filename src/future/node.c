@@ -7,7 +7,7 @@ size_t node_size(size_t size, size_t count, bool keeps_failures)
 {
     size_t each = sizeof(struct edge) + (keeps_failures ? sizeof(uint32_t) : 0);
 
-    return count > (UINT32_MAX - size) / each ? 0 : size + count * each;
+    return count > (UINT32_MAX - BLOCK_STEP - size) / each ? 0 : size + count * each;
 }
 
 /* ---- the inputs, before there is a node */
@@ -83,6 +83,7 @@ struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, siz
     node->count = (uint32_t)count;
     node->left = 0;
     node->failure_count = 0;
+    node->undone_count = 0;
     for (size_t i = 0; i < count; i++)
         node->edges[i] = (struct edge){ .source = NULL };
     return node;
@@ -125,42 +126,42 @@ void node_begin(struct node *node)
 {
     struct gyre_futures *fs = node->f.futures;
 
+    /* First, so that inputs which this scope has cancelled as well are no failures of the node. */
+    if (unlikely(scope_is_cancelled(fs->current)))
+        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
     for (size_t i = 0; i < node->count && future_is_pending(&node->f); i++) {
         struct edge *edge = &node->edges[i];
 
         if (edge->node && !future_is_pending(edge->source))
             node_tell(edge);
     }
-    if (unlikely(scope_is_cancelled(fs->current)))
-        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
     work_run(fs);
 }
 
-struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                            size_t edges, const void *site, struct gyre_future **refusal)
+static COLD struct gyre_future *refuse_for_memory(struct gyre_future *f)
 {
-    int err = f ? 0 : -EINVAL;
+    node_release_inputs(f->futures, 1, &f);
+    return future_refused(-ENOMEM);
+}
 
-    *refusal = f;
-    if (f && !f->futures)
-        return NULL; /* a constant failure goes through */
-    if (err == 0)
-        err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
-    if (err == 0)
-        err = node_check(f->futures, kind->owns, 1, &f);
-    if (err < 0) {
-        *refusal = future_refused(err);
-        return NULL;
-    }
+struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                                   size_t edges, const void *site)
+{
+    if (unlikely(!f))
+        return future_refused(-EINVAL);
+    if (unlikely(!f->futures))
+        return f; /* a constant failure goes through */
+    int err = f->futures->is_closed ? -ESHUTDOWN : futures_enter(f->futures);
+    if (err == 0 && kind->owns && f->flags & FUTURE_OWNED)
+        err = -EBUSY;
+    if (unlikely(err < 0))
+        return future_refused(err);
 
     struct node *node = node_new(f->futures, kind, size, edges, false, site);
-    if (!node) {
-        node_release_inputs(f->futures, 1, &f);
-        *refusal = future_refused(-ENOMEM);
-        return NULL;
-    }
+    if (unlikely(!node))
+        return refuse_for_memory(f);
     node_connect(node, &node->edges[0], f);
-    return node;
+    return &node->f;
 }
 
 /* ---- while it waits */
@@ -174,11 +175,35 @@ void node_tell(struct edge *edge)
         node_kind_of(node)->told(node, edge);
 }
 
-void node_note_failure(struct node *node, struct edge *edge)
+/* Whether an input was cancelled because the node asked it to: since another one had decided the
+ * matter, or since it was asked itself. */
+static bool is_own_doing(const struct node *node, const struct gyre_future *input)
 {
+    if (!node_kind_of(node)->owns || input->state != GYRE_FUTURE_CANCELLED)
+        return false;
+    return (input->reason == GYRE_REASON_SIBLING && input->note.cause == 0) ||
+           (node->f.flags & FUTURE_CANCELLING && input->reason == node->f.reason);
+}
+
+bool node_note_failure(struct node *node, struct edge *edge)
+{
+    if (is_own_doing(node, edge->source)) {
+        node->undone_count++;
+        return false;
+    }
     if (node->failures)
         node->failures[node->failure_count] = (uint32_t)(edge - node->edges);
-    node->failure_count++;
+    return node->failure_count++ == 0;
+}
+
+bool node_was_undone(const struct node *node)
+{
+    if (!(node->f.flags & FUTURE_CANCELLING))
+        return false;
+    for (uint32_t i = 0; i < node->failure_count; i++)
+        if (node->edges[node->failures[i]].source->state == GYRE_FUTURE_CANCELLED)
+            return true;
+    return node->undone_count > 0;
 }
 
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause)
@@ -213,7 +238,7 @@ void node_fini(struct gyre_future *f)
 
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node)
-            future_release(node->edges[i].source);
+            future_let_go(node->edges[i].source);
 }
 
 /* ---- looking at it */

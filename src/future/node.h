@@ -39,7 +39,7 @@ struct node {
     uint32_t count;
     uint32_t left;
     uint32_t failure_count;
-    uint32_t spare;
+    uint32_t undone_count; /* inputs that it has cancelled itself */
 };
 
 static inline const struct node_kind *node_kind_of(const struct node *node)
@@ -79,22 +79,26 @@ void node_connect(struct node *node, struct edge *edge, struct gyre_future *inpu
 /* The same for all edges; an input that comes a second time stays without a node. */
 void node_connect_all(struct node *node, struct gyre_future *const *inputs);
 
-/* Make a node of one input, which is connected, with room for `edges`. NULL: `refusal` is what to
- * return instead. */
-struct node *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                            size_t edges, const void *site, struct gyre_future **refusal);
+/* Make a node of one input, which is connected, with room for `edges`. If what it returns is a
+ * constant future, without `futures`, there is no node, and that is the result. */
+struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
+                                   size_t edges, const void *site);
 
 /* Connect an input that comes later; the node is told at once if it is settled. */
 void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input);
 
-/* Tell the settled inputs; in a cancelled scope ask the node to stop; do the work. */
+/* In a cancelled scope ask the node to stop; tell the settled inputs; do the work. */
 void node_begin(struct node *node);
 
 /* Tell a node that the source of an edge, which is in no list any more, has settled. */
 void node_tell(struct edge *edge);
 
-/* Note that the source of an edge has failed, and take its error as seen. */
-void node_note_failure(struct node *node, struct edge *edge);
+/* Note, in their order, an edge whose source has failed or was cancelled by others; one that the
+ * node itself has cancelled is only counted. Returns whether it is the first failure. */
+bool node_note_failure(struct node *node, struct edge *edge);
+
+/* Whether it was asked to be undone, and an input has been. */
+bool node_was_undone(const struct node *node);
 
 /* Settle a node whose inputs have all settled, one of them not OK: combine.c */
 void node_settle_failed(struct node *node);

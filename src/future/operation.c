@@ -5,21 +5,22 @@
 #include "future/operation.h"
 
 struct gyre_future *begin_operation(struct gyre_loop *loop, const struct future_kind *kind,
-                                    size_t size, const void *site, struct gyre_future **refusal)
+                                    size_t size, const void *site)
 {
     int err;
     struct gyre_futures *fs = futures_of(loop, &err);
-    struct gyre_future *f = fs ? future_new(fs, kind, size, site) : NULL;
 
-    *refusal = f ? f : future_refused(fs ? -ENOMEM : err);
-    if (!f)
-        return NULL;
-    if (likely(!scope_is_cancelled(fs->current)))
-        return f;
-    f->reason = fs->current->cause_reason;
-    f->note.cause = fs->current->cause;
-    future_settle_cancelled(f);
-    return NULL;
+    if (unlikely(!fs))
+        return future_refused(err);
+    struct gyre_future *f = future_new(fs, kind, size, site);
+    if (unlikely(!f))
+        return future_refused(-ENOMEM);
+    if (unlikely(scope_is_cancelled(fs->current))) {
+        f->reason = fs->current->cause_reason;
+        f->note.cause = fs->current->cause;
+        future_settle_cancelled(f);
+    }
+    return f;
 }
 
 /* ---- sleep */
@@ -49,15 +50,12 @@ static const struct future_kind sleep_kind = { .name = "sleep", .cancel = cancel
 
 static struct gyre_future *sleep_until(struct gyre_loop *loop, uint64_t deadline, const void *site)
 {
-    struct gyre_future *refusal;
-    struct gyre_future *f =
-        begin_operation(loop, &sleep_kind, sizeof(struct sleep), site, &refusal);
+    struct gyre_future *f = begin_operation(loop, &sleep_kind, sizeof(struct sleep), site);
 
-    if (unlikely(!f))
-        return refusal;
+    if (unlikely(!future_is_pending(f)))
+        return f;
     struct gyre_timer *timer = &container_of(f, struct sleep, f)->timer;
-    *timer = (struct gyre_timer){ 0 };
-    (void)gyre_timer_init(timer, loop, woke_up, f);
+    timer_prepare(timer, loop, woke_up, f);
     (void)gyre_timer_start_at(timer, deadline);
     return f;
 }
@@ -103,12 +101,11 @@ static const struct future_kind ready_kind = { .name = "io_ready", .cancel = can
 
 struct gyre_future *gyre_io_ready(struct gyre_loop *loop, int fd, unsigned events)
 {
-    struct gyre_future *refusal;
-    struct gyre_future *f = begin_operation(loop, &ready_kind, sizeof(struct ready),
-                                            __builtin_return_address(0), &refusal);
+    struct gyre_future *f =
+        begin_operation(loop, &ready_kind, sizeof(struct ready), __builtin_return_address(0));
 
-    if (!f)
-        return refusal;
+    if (!future_is_pending(f))
+        return f;
     struct gyre_io *io = &container_of(f, struct ready, f)->io;
     *io = (struct gyre_io){ .fd = -1 };
     (void)gyre_io_init(io, loop, became_ready, f);

@@ -6,9 +6,9 @@
 
 #include "future/core.h"
 
-/* A pending future for an operation; NULL: return `refusal` instead. In a cancelled scope it is
- * cancelled, and nothing is to be started. */
+/* A future for an operation, which is to be started if it is pending. It is not where it was refused,
+ * or, in a cancelled scope, is cancelled. */
 struct gyre_future *begin_operation(struct gyre_loop *loop, const struct future_kind *kind,
-                                    size_t size, const void *site, struct gyre_future **refusal);
+                                    size_t size, const void *site);
 
 #endif

@@ -2,11 +2,7 @@
  * last future.
  *
  * SPDX-License-Identifier: MIT */
-#include "base/memory.h"
 #include "future/node.h"
-
-/* More than this is not kept of blocks that are free. */
-enum { FREE_SIZE_LIMIT = 512 * 1024 };
 
 /* ---- futures that refused calls return */
 
@@ -30,72 +26,25 @@ struct gyre_future *future_refused(int err)
     return (struct gyre_future *)(uintptr_t)&refused[i];
 }
 
-/* ---- blocks */
-
-static size_t class_of(size_t size)
-{
-    return (size - 1) / BLOCK_STEP;
-}
-
-/* How much is allocated for a block of `size`. */
-static size_t rounded(size_t size)
-{
-    return class_of(size) < BLOCK_CLASSES ? (class_of(size) + 1) * BLOCK_STEP : size;
-}
-
-void *block_alloc(struct gyre_futures *fs, size_t size)
-{
-    size_t class = class_of(size);
-    struct block *block = class < BLOCK_CLASSES ? fs->blocks[class] : NULL;
-
-    if (unlikely(!block))
-        return memory_alloc(&fs->allocator, rounded(size));
-    fs->blocks[class] = block->next;
-    fs->free_size -= rounded(size);
-    return block;
-}
-
-static void block_free(struct gyre_futures *fs, void *memory, size_t size)
-{
-    size_t class = class_of(size);
-    struct block *block = memory;
-
-    if (unlikely(class >= BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT)) {
-        memory_free(&fs->allocator, memory, rounded(size));
-        return;
-    }
-    block->next = fs->blocks[class];
-    fs->blocks[class] = block;
-    fs->free_size += rounded(size);
-}
+/* ---- its life */
 
 static void free_blocks(struct gyre_futures *fs)
 {
-    for (size_t class = 0; class < BLOCK_CLASSES; class ++) {
+    for (size_t class = 0; class <= BLOCK_CLASSES; class ++) {
         while (fs->blocks[class]) {
             struct block *block = fs->blocks[class];
 
             fs->blocks[class] = block->next;
-            memory_free(&fs->allocator, block, (class + 1) * BLOCK_STEP);
+            memory_free(&fs->allocator, block, class * BLOCK_STEP);
         }
     }
 }
-
-/* ---- its life */
 
 static void free_room(struct gyre_futures *fs)
 {
     struct gyre_allocator allocator = fs->allocator;
 
     memory_free(&allocator, fs, sizeof(*fs));
-}
-
-void future_free(struct gyre_future *f)
-{
-    struct gyre_futures *fs = f->futures;
-
-    block_free(fs, f, f->size);
-    fs->live--;
 }
 
 void room_maybe_free(struct gyre_futures *fs)
@@ -183,11 +132,13 @@ static const struct room_ops future_room_ops = {
     .destroy = leave_loop,
 };
 
-static struct gyre_futures *attach_futures(struct gyre_loop *loop)
+struct gyre_futures *futures_attach(struct gyre_loop *loop)
 {
+    if (!loop || loop_check(loop) < 0)
+        return NULL;
+
     const struct gyre_allocator *allocator = loop_allocator(loop);
     struct gyre_futures *fs = memory_alloc(allocator, sizeof(*fs));
-
     if (!fs)
         return NULL;
     *fs = (struct gyre_futures){
@@ -204,17 +155,9 @@ static struct gyre_futures *attach_futures(struct gyre_loop *loop)
     return fs;
 }
 
-struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
+int futures_error(struct gyre_loop *loop)
 {
-    *err = loop ? loop_check(loop) : -EINVAL;
-    if (unlikely(*err < 0))
-        return NULL;
+    int err = loop ? loop_check(loop) : -EINVAL;
 
-    struct room *room = loop_attached(loop, ROOM_FUTURE);
-    if (likely(room))
-        return futures_of_room(room);
-    struct gyre_futures *fs = attach_futures(loop);
-    if (!fs)
-        *err = -ENOMEM;
-    return fs;
+    return err < 0 ? err : -ENOMEM;
 }

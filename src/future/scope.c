@@ -59,9 +59,12 @@ static void find_cause(struct gyre_scope *scope)
 static void request_operations(const struct gyre_scope *scope, const struct gyre_scope *by)
 {
     for (struct gyre_link *link = scope->operations.next; link != &scope->operations;
-         link = link->next)
-        future_request(container_of(link, struct gyre_future, member),
-                       (enum gyre_reason)by->cause_reason, by->cause);
+         link = link->next) {
+        struct gyre_future *f = container_of(link, struct gyre_future, member);
+
+        if (!f->kind->owns_scope || by->cause != scope->id)
+            future_request(f, (enum gyre_reason)by->cause_reason, by->cause);
+    }
 }
 
 /* The state of `top` has changed: pass it on to everything below. No function of the user's runs
@@ -77,7 +80,7 @@ static void spread(struct gyre_scope *top)
 
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason)
 {
-    if (scope->reason != GYRE_REASON_NONE)
+    if (scope->reason != GYRE_REASON_NONE || !scope->futures)
         return false;
 
     scope->reason = (uint8_t)reason;
@@ -135,7 +138,7 @@ static void scope_set(struct gyre_scope *scope, struct gyre_futures *fs)
     *scope = (struct gyre_scope){ .futures = fs, .id = fs->next_id++, .tag = scope_tag(scope) };
     list_init(&scope->children);
     list_init(&scope->operations);
-    (void)gyre_timer_init(&scope->timer, fs->loop, deadline_came, scope);
+    timer_prepare(&scope->timer, fs->loop, deadline_came, scope);
 }
 
 void scope_init_root(struct gyre_futures *fs)
@@ -196,8 +199,10 @@ static void move_children(struct gyre_scope *scope, struct gyre_scope *parent)
         struct gyre_scope *child =
             container_of(list_pop(&scope->children), struct gyre_scope, sibling);
 
-        if (!child->is_shielded && child->reason == GYRE_REASON_NONE)
+        if (!child->is_shielded && child->reason == GYRE_REASON_NONE && scope_is_cancelled(scope)) {
             child->reason = scope->cause_reason;
+            (void)gyre_timer_stop(&child->timer);
+        }
         child->parent = parent;
         list_append(&parent->children, &child->sibling);
         spread(child);

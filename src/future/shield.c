@@ -49,12 +49,10 @@ static const struct node_kind shield_kind = {
 
 struct gyre_future *gyre_shield(struct gyre_future *f)
 {
-    struct gyre_future *refusal;
-    struct node *node =
-        node_new_unary(f, &shield_kind, sizeof(*node), 1, __builtin_return_address(0), &refusal);
+    struct gyre_future *shield =
+        node_new_unary(f, &shield_kind, sizeof(struct node), 1, __builtin_return_address(0));
 
-    if (!node)
-        return refusal;
-    node_begin(node);
-    return &node->f;
+    if (shield->futures)
+        node_begin(node_of(shield));
+    return shield;
 }

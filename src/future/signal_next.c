@@ -122,12 +122,11 @@ static void await_signal(struct next_signal *next)
 
 struct gyre_future *gyre_signal_next(struct gyre_loop *loop, int signo)
 {
-    struct gyre_future *refusal;
     struct gyre_future *f = begin_operation(loop, &signal_kind, sizeof(struct next_signal),
-                                            __builtin_return_address(0), &refusal);
+                                            __builtin_return_address(0));
 
-    if (!f)
-        return refusal;
+    if (!future_is_pending(f))
+        return f;
     struct next_signal *next = container_of(f, struct next_signal, f);
     int err = get_source(f->futures, signo, &next->source);
     if (err < 0)

@@ -10,25 +10,21 @@ static void run_step(struct gyre_call *call, void *arg)
     struct gyre_futures *fs = f->futures;
 
     (void)call;
-    f->refs++;
-    step->is_running = true;
+    (void)future_begin_call(f);
     scope_switch(fs, f->scope);
     step->run(step);
     scope_switch(fs, &fs->root);
-    step->is_running = false;
+    future_end_call(f);
     /* It was asked to stop meanwhile, when there was nothing yet to ask. */
     if (future_is_pending(f) && f->flags & FUTURE_CANCELLING)
         (void)node_cancel(f);
-    future_release(f);
     work_run(fs);
 }
 
 void step_init(struct step *step, void (*run)(struct step *step))
 {
-    step->call = (struct gyre_call){ 0 };
-    (void)gyre_call_init(&step->call, step->node.f.futures->loop, run_step, step);
+    call_prepare(&step->call, step->node.f.futures->loop, run_step, step);
     step->run = run;
-    step->is_running = false;
 }
 
 void step_queue(struct step *step)
@@ -42,7 +38,7 @@ int step_cancel(struct gyre_future *f)
 
     if (gyre_call_stop(&step->call))
         return 0;
-    return step->is_running ? -EINPROGRESS : node_cancel(f);
+    return f->flags & FUTURE_CALLING ? -EINPROGRESS : node_cancel(f);
 }
 
 void step_connect(struct step *step, struct edge *edge, struct gyre_future *next)

@@ -1,8 +1,8 @@
 /* A node that runs a function of the user's from the loop's queue, to start what comes next.
  *
  * Invariant: while `call` is queued nothing the node waits for is pending that it has not started
- * before; while is_running is set a request to stop is only noted, and passed on afterwards to what
- * the function has started.
+ * before; while the function runs a request to stop is only noted, and passed on afterwards to what
+ * it has started.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_FUTURE_STEP_H
@@ -14,7 +14,6 @@ struct step {
     struct node node;
     struct gyre_call call;
     void (*run)(struct step *step);
-    bool is_running;
 };
 
 static inline struct step *step_of(struct node *node)

@@ -24,13 +24,12 @@ static void then_told(struct node *node, struct edge *edge)
 {
     const struct then *then = then_of(step_of(node));
     bool is_ok = edge->source->state == GYRE_FUTURE_OK;
-    bool is_cancelling = node->f.flags & FUTURE_CANCELLING;
 
     if (edge == &node->edges[THEN_NEXT])
         future_forward(edge->source, &node->f);
-    else if (is_ok && is_cancelling && !then->map)
+    else if (is_ok && node->f.flags & FUTURE_CANCELLING && !then->map && !then->follows_all)
         future_settle_cancelled(&node->f); /* what should follow is not started any more */
-    else if (is_ok || (then->follows_all && !is_cancelling))
+    else if (is_ok || then->follows_all)
         step_queue(step_of(node));
     else
         future_forward(edge->source, &node->f);
@@ -69,8 +68,18 @@ static void run_next(struct step *step)
         step_connect(step, &node->edges[THEN_NEXT], next);
 }
 
+/* What runs whatever happens runs also if it is cancelled when it is about to. */
+static int cancel_then(struct gyre_future *f)
+{
+    struct step *step = step_of(node_of(f));
+
+    if (then_of(step)->follows_all && gyre_call_is_started(&step->call))
+        return -EINPROGRESS;
+    return step_cancel(f);
+}
+
 static const struct node_kind then_kind = {
-    .future = { .name = "then", .is_node = true, .cancel = step_cancel, .fini = node_fini },
+    .future = { .name = "then", .is_node = true, .cancel = cancel_then, .fini = node_fini },
     .owns = true,
     .told = then_told,
 };
@@ -78,23 +87,20 @@ static const struct node_kind then_kind = {
 static struct gyre_future *follow(struct gyre_future *f, const struct then *how,
                                   void (*run)(struct step *step), const void *site)
 {
-    struct gyre_future *refusal;
-
     if (!how->map && !how->next)
         return future_refused(-EINVAL);
-    struct node *node =
-        node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site, &refusal);
-    if (!node)
-        return refusal;
+    struct gyre_future *made = node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site);
+    if (!made->futures)
+        return made;
 
-    struct then *then = then_of(step_of(node));
+    struct then *then = then_of(step_of(node_of(made)));
     then->follows_all = how->follows_all;
     then->map = how->map;
     then->next = how->next;
     then->arg = how->arg;
     step_init(&then->step, run);
-    node_begin(node);
-    return &node->f;
+    node_begin(node_of(made));
+    return made;
 }
 
 struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg)

@@ -79,8 +79,7 @@ struct gyre_future *gyre_wait(struct gyre_loop *loop, enum gyre_wait_mode mode, 
         return future_refused(-ENOMEM);
     struct wait *wait = container_of(node, struct wait, node);
     wait->mode = mode;
-    wait->timer = (struct gyre_timer){ 0 };
-    (void)gyre_timer_init(&wait->timer, loop, wait_timed_out, wait);
+    timer_prepare(&wait->timer, loop, wait_timed_out, wait);
     if (timeout != GYRE_NEVER)
         (void)gyre_timer_start(&wait->timer, timeout);
     node_connect_all(node, futures);

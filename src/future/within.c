@@ -6,7 +6,7 @@
 struct within {
     struct node node;
     struct gyre_timer timer;
-    bool is_late; /* the time was over before the input settled */
+    bool is_late; /* it was the end of the time that cancelled the input */
 };
 
 static struct within *within_of(struct node *node)
@@ -28,7 +28,7 @@ static void within_told(struct node *node, struct edge *edge)
 
 static void end_time(struct within *within)
 {
-    within->is_late = true;
+    within->is_late = !gyre_future_is_cancelling(within->node.edges[0].source);
     node_cancel_inputs(&within->node, GYRE_REASON_TIMEOUT, 0);
 }
 
@@ -47,23 +47,21 @@ static const struct node_kind within_kind = {
     .told = within_told,
 };
 
-/* NULL with `refusal`: not made. */
-static struct within *new_within(struct gyre_future *f, const void *site,
-                                 struct gyre_future **refusal)
+/* A node whose clock is not started; or, without `futures`, what there is instead. */
+static struct gyre_future *new_within(struct gyre_future *f, const void *site)
 {
-    struct node *node = node_new_unary(f, &within_kind, sizeof(struct within), 1, site, refusal);
+    struct gyre_future *made = node_new_unary(f, &within_kind, sizeof(struct within), 1, site);
 
-    if (!node)
-        return NULL;
-    struct within *within = within_of(node);
+    if (!made->futures)
+        return made;
+    struct within *within = within_of(node_of(made));
     within->is_late = false;
-    within->timer = (struct gyre_timer){ 0 };
-    (void)gyre_timer_init(&within->timer, f->futures->loop, time_is_over, within);
-    return within;
+    timer_prepare(&within->timer, made->futures->loop, time_is_over, within);
+    return made;
 }
 
 /* Start the clock, unless the time is over already. */
-static struct gyre_future *begin_within(struct within *within, uint64_t deadline)
+static void begin_within(struct within *within, uint64_t deadline)
 {
     struct gyre_future *f = within->node.edges[0].source;
 
@@ -72,27 +70,26 @@ static struct gyre_future *begin_within(struct within *within, uint64_t deadline
     else if (future_is_pending(f) && deadline != GYRE_NEVER)
         (void)gyre_timer_start_at(&within->timer, deadline);
     node_begin(&within->node);
-    return &within->node.f;
 }
 
 struct gyre_future *gyre_within(struct gyre_future *f, uint64_t delay)
 {
-    struct gyre_future *refusal;
-    struct within *within = new_within(f, __builtin_return_address(0), &refusal);
+    struct gyre_future *made = new_within(f, __builtin_return_address(0));
 
-    if (!within)
-        return refusal;
-    uint64_t deadline = delay == 0 ? 0
-                        : delay == GYRE_NEVER
-                            ? GYRE_NEVER
-                            : gyre_time_add(gyre_loop_clock(f->futures->loop), delay);
-    return begin_within(within, deadline);
+    if (!made->futures)
+        return made;
+    uint64_t deadline = delay == 0 || delay == GYRE_NEVER
+                            ? delay
+                            : gyre_time_add(gyre_loop_clock(made->futures->loop), delay);
+    begin_within(within_of(node_of(made)), deadline);
+    return made;
 }
 
 struct gyre_future *gyre_within_until(struct gyre_future *f, uint64_t deadline)
 {
-    struct gyre_future *refusal;
-    struct within *within = new_within(f, __builtin_return_address(0), &refusal);
+    struct gyre_future *made = new_within(f, __builtin_return_address(0));
 
-    return within ? begin_within(within, deadline) : refusal;
+    if (made->futures)
+        begin_within(within_of(node_of(made)), deadline);
+    return made;
 }

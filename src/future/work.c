@@ -65,14 +65,19 @@ void future_request_now(struct gyre_future *f, enum gyre_reason reason, uint64_t
         ask(f);
 }
 
-void future_release(struct gyre_future *f)
+/* The last reference has gone. */
+static void give_up(struct gyre_future *f)
 {
-    if (!f->futures || --f->refs > 0)
-        return;
     if (future_is_pending(f))
         future_request(f, GYRE_REASON_DROPPED, 0);
     else
         work_add(f);
+}
+
+void future_release(struct gyre_future *f)
+{
+    if (f->futures && --f->refs == 0)
+        give_up(f);
 }
 
 static void tell_edges(struct gyre_future *f)
@@ -85,7 +90,7 @@ static void tell_edges(struct gyre_future *f)
     }
 }
 
-void future_report(struct gyre_future *f, struct gyre_loop *loop)
+COLD void future_report(struct gyre_future *f, struct gyre_loop *loop)
 {
     struct gyre_loop_error error = {
         .size = sizeof(error),
@@ -99,6 +104,15 @@ void future_report(struct gyre_future *f, struct gyre_loop *loop)
     loop_report(loop, &error);
 }
 
+/* The last of a future: its block. */
+static void free_block_of(struct gyre_future *f)
+{
+    struct gyre_futures *fs = f->futures;
+
+    block_free(fs, f, f->size);
+    fs->live--;
+}
+
 static void free_future(struct gyre_future *f)
 {
     if (f->flags & FUTURE_LISTED)
@@ -107,13 +121,29 @@ static void free_future(struct gyre_future *f)
         f->as.settled.drop(f->as.settled.value);
     if (f->kind->fini)
         f->kind->fini(f);
-    future_free(f);
+    free_block_of(f);
 }
 
 static bool is_free(const struct gyre_future *f)
 {
     return f->refs == 0 && !future_is_pending(f) &&
-           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK));
+           !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK | FUTURE_CALLING));
+}
+
+/* Whether free_future would do nothing else. */
+static bool is_only_a_block(const struct gyre_future *f)
+{
+    return !(f->flags & FUTURE_LISTED) && !f->as.settled.drop && !f->kind->fini;
+}
+
+void future_let_go(struct gyre_future *f)
+{
+    if (!f->futures || --f->refs > 0)
+        return;
+    if (is_free(f) && is_only_a_block(f))
+        free_block_of(f);
+    else
+        give_up(f);
 }
 
 static void work_on(struct gyre_future *f)
@@ -132,7 +162,7 @@ static void work_on(struct gyre_future *f)
         free_future(f);
 }
 
-void work_run(struct gyre_futures *fs)
+void work_do(struct gyre_futures *fs)
 {
     if (fs->is_working)
         return;

@@ -13,9 +13,9 @@ void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room
         room->ops->cancel(room);
 }
 
-struct room *loop_attached(const struct gyre_loop *l, enum room_number number)
+struct room *loop_room(struct gyre_loop *l, enum room_number number)
 {
-    return l->rooms[number];
+    return likely(loop_enter(l) == 0) ? l->rooms[number] : NULL;
 }
 
 int loop_check(struct gyre_loop *l)

@@ -41,8 +41,8 @@ struct room {
 
 void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room);
 
-/* NULL: not attached. */
-struct room *loop_attached(const struct gyre_loop *l, enum room_number number);
+/* The room, if the calling thread may use the loop; NULL: it may not, or the room is not attached. */
+struct room *loop_room(struct gyre_loop *l, enum room_number number);
 
 /* 0 if the calling thread may use the loop, else why not; a loop that rests in a foreign one is
  * told that something is about to change. */
@@ -60,6 +60,13 @@ void loop_report(struct gyre_loop *l, const struct gyre_loop_error *error);
  * does not jump. */
 void loop_hold(struct gyre_loop *l);
 void loop_unhold(struct gyre_loop *l);
+
+/* ---- watchers in memory of the room's own, which need no questions */
+
+/* As gyre_call_init and gyre_timer_init, but the memory may hold anything, and the thread is the loop's
+ * for sure. */
+void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
+void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
 
 /* ---- calls that wait for something other than their turn in the queue */
 

@@ -84,17 +84,32 @@ int call_check(const struct gyre_call *call)
     return watcher_enter(call);
 }
 
-int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
+void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg)
 {
-    if (!call)
-        return -EINVAL;
-    int err = watcher_enter(call);
+    *call = (struct gyre_call){
+        .fn = fn,
+        .arg = arg,
+        .loop = l,
+        .tag = watcher_tag(call),
+        .weight = 1,
+    };
+}
+
+static COLD int wait_refusal(const struct gyre_call *call, const struct gyre_loop *l)
+{
+    int err = call ? watcher_enter(call) : -EINVAL;
+
     if (err < 0)
         return err;
-    if (call->loop != l)
-        return -EXDEV;
-    if (call->state != CALL_IDLE)
-        return -EALREADY;
+    return call->loop != l ? -EXDEV : -EALREADY;
+}
+
+int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
+{
+    if (unlikely(!call || !watcher_is_initialised(call) || call->loop != l ||
+                 call->state != CALL_IDLE || loop_enter(l) < 0))
+        return wait_refusal(call, l);
+
     list_append(list, &call->link);
     call->state = CALL_WAITING;
     return 0;

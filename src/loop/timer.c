@@ -46,6 +46,18 @@ int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, gyre_timer
     return 0;
 }
 
+void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg)
+{
+    *timer = (struct gyre_timer){
+        .call = { .fn = timer_fire,
+                  .arg = arg,
+                  .loop = l,
+                  .tag = watcher_tag(&timer->call),
+                  .weight = 1 },
+        .fn = fn,
+    };
+}
+
 /* Start a timer that is in no list. */
 static inline void place(struct gyre_timer *timer, uint64_t deadline)
 {

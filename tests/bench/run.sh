@@ -1,8 +1,10 @@
 #!/bin/sh
-# The benchmark of gyre against libuv, libev, libevent and the bare system calls.
+# The benchmark of gyre against libuv, libev, libevent and the bare system calls, and of its futures
+# against asyncio and uvloop.
 #
 #     sh tests/bench/run.sh                 everything, five rounds, about ten minutes
 #     sh tests/bench/run.sh 'timer|queue'   the cells whose name matches this pattern
+#     sh tests/bench/run.sh future          futures alone, three minutes
 #     ROUNDS=9 MS=500 sh tests/bench/run.sh more rounds, and longer ones
 #     QUICK=1 sh tests/bench/run.sh         a minute, to see that it works; the numbers are worth little
 #
@@ -34,15 +36,24 @@ install_missing() {
     for pair in uv.h:libuv1-dev ev.h:libev-dev event2/event.h:libevent-dev; do
         [ -e "/usr/include/${pair%%:*}" ] || missing="$missing ${pair#*:}"
     done
-    [ -n "$missing" ] || return 0
+    # shellcheck disable=SC2086 # a list of packages
+    install $missing
 
+    # Older systems have none, and another Python does not see it.
+    python=/usr/bin/python3
+    [ -x "$python" ] || install python3 || :
+    "$python" -c 'import uvloop' 2>/dev/null || install python3-uvloop ||
+        echo "python3-uvloop is left out" >&2
+}
+
+install() {
+    [ $# -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null; then
-        echo "not installed, and no apt-get here:$missing (libraries are left out)" >&2
+        echo "not installed, and no apt-get here: $* (libraries are left out)" >&2
         return 0
     fi
-    as_root apt-get update -q >&2
-    # shellcheck disable=SC2086 # a list of packages
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $missing >&2
+    as_root apt-get update -q >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >&2
 }
 
 # gyre gets the flags Debian builds the peers with, not more.
@@ -54,7 +65,7 @@ build_programs() {
 }
 
 libraries() {
-    for library in gyre libuv libev libevent bare; do
+    for library in gyre libuv libev libevent bare asyncio uvloop; do
         [ ! -x "$programs/bench_$library" ] || echo "$library"
     done
 }
@@ -65,9 +76,16 @@ rotated() {
         END { for (i = 0; i < NR; i++) print line[(first + i) % NR + 1] }'
 }
 
+# Ask each library once which cells it has.
+list_cells() {
+    for library in $(libraries); do
+        "$programs/bench_$library" --list >"$build/cells_$library.txt"
+    done
+}
+
 cells() {
     for library in $(libraries); do
-        "$programs/bench_$library" --list
+        cat "$build/cells_$library.txt"
     done | sed 's/@.*//' | awk '!seen[$0]++' | grep -E -e "$pattern" |
         if [ -n "$quick" ]; then grep -v 000000; else cat; fi
 }
@@ -75,7 +93,7 @@ cells() {
 # "round library variant cell.metric value unit" for every number of one cell and library.
 run_cell() {
     round=$1 library=$2 cell=$3
-    for name in $("$programs/bench_$library" --list | awk -F@ -v cell="$cell" '$1 == cell'); do
+    for name in $(awk -F@ -v cell="$cell" '$1 == cell' "$build/cells_$library.txt"); do
         variant=${name#"$cell"}
         variant=${variant#@}
         if ! "$programs/bench_$library" "$name" "$ms" >"$build/cell.txt"; then
@@ -125,6 +143,7 @@ describe_machine() {
 install_missing
 build_programs
 describe_machine
+list_cells
 run_rounds
 measure_sizes
 awk -v libraries="$(libraries | paste -s -d ' ')" -f "$here/table.awk" "$results"

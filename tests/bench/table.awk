@@ -75,33 +75,66 @@ function short_name(row) {
     values[row, $2, $3] = values[row, $2, $3] " " $5
 }
 
+function has_number(row, library) {
+    return (row, library) in variants
+}
+
+# Which rows the next table has, and which libraries have a number in any of them.
+function choose(futures,    r, i) {
+    shown_count = column_count = 0
+    for (r = 1; r <= row_count; r++)
+        if ((rows[r] ~ /^future_/) == futures)
+            shown[++shown_count] = rows[r]
+    for (i = 1; i <= library_count; i++) {
+        for (r = 1; r <= shown_count && !has_number(shown[r], library[i]); r++)
+            continue
+        if (r <= shown_count)
+            column[++column_count] = library[i]
+    }
+}
+
+function print_row(row,    i, workload) {
+    printf "%-32s", short_name(row) " " unit[row]
+    for (i = 1; i <= column_count; i++) {
+        if (!best(row, column[i])) {
+            printf "%16s", "-"
+            continue
+        }
+        median[row, column[i]] = best_middle
+        printf "%9s %5s%%", number(best_middle), sprintf("+-%.0f", best_spread)
+        workload = row
+        sub(/-.*/, "", workload)
+        if (best_variant != "-" && !named[workload, column[i], best_variant]++)
+            chosen[column[i]] = chosen[column[i]] " " workload "@" best_variant
+    }
+    for (i = 1; i <= peer_count; i++)
+        printf "%12s", ratio(row, peer[i])
+    print ""
+}
+
+# One table: of futures or of all else, with a ratio to each of `peers`.
+function print_table(futures, peers,    r, i) {
+    choose(futures)
+    if (!shown_count)
+        return
+    peer_count = split(peers, peer, " ")
+    printf "\n%-32s", "cell, unit"
+    for (i = 1; i <= column_count; i++)
+        printf "%16s", column[i]
+    for (i = 1; i <= peer_count; i++)
+        printf "%12s", "to " peer[i]
+    print ""
+    for (r = 1; r <= shown_count; r++)
+        print_row(shown[r])
+}
+
 END {
     library_count = split(libraries, library, " ")
-    printf "\n%-32s", "cell, unit"
-    for (i = 1; i <= library_count; i++)
-        printf "%16s", library[i]
-    printf "%10s%9s\n", "to libuv", "to bare"
-
-    for (r = 1; r <= row_count; r++) {
-        row = rows[r]
-        printf "%-32s", short_name(row) " " unit[row]
-        for (i = 1; i <= library_count; i++) {
-            if (!best(row, library[i])) {
-                printf "%16s", "-"
-                continue
-            }
-            median[row, library[i]] = best_middle
-            printf "%9s %5s%%", number(best_middle), sprintf("+-%.0f", best_spread)
-            workload = row
-            sub(/-.*/, "", workload)
-            if (best_variant != "-" && !named[workload, library[i], best_variant]++)
-                chosen[library[i]] = chosen[library[i]] " " workload "@" best_variant
-        }
-        printf "%10s%9s\n", ratio(row, "libuv"), ratio(row, "bare")
-    }
+    print_table(0, "libuv bare")
+    print_table(1, "asyncio uvloop")
 
     print "\nEach number is the median of the rounds; +- is half the distance between the extremes."
-    print "\"to libuv\", \"to bare\": how many times better gyre is; below 1 it is worse."
+    print "\"to libuv\" and so on: how many times better gyre is; below 1 it is worse."
     print "Where a library can do a thing in several ways, each number is that of its best:"
     for (i = 1; i <= library_count; i++)
         if (chosen[library[i]])

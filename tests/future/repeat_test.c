@@ -229,33 +229,66 @@ static void after_runs_whatever_becomes_of_the_future(void **state)
     }
 }
 
-static void after_that_is_cancelled_itself_does_not_run(void **state)
+static void after_that_is_cancelled_cancels_its_future_and_runs(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct gyre_future *then = gyre_after(make_promise(f, 0, 0)->f, step, &script);
 
+    script.limit = 1;
     assert_true(gyre_future_cancel(then));
-    assert_cancelled(then, GYRE_REASON_REQUEST);
+    assert_int_equal(promises[0].asked, 1);
+    assert_true(gyre_future_is_cancelling(then));
     advance_ms(0);
-    assert_int_equal(script.runs, 0);
+    assert_int_equal(script.runs, 1);
+    assert_int_equal(script.seen[0], -ECANCELED);
+    assert_int_equal(gyre_future_error(then), 0);
     gyre_future_unref(then);
 }
 
-static void after_in_a_cancelled_scope_passes_the_cancellation_on(void **state)
+static void after_that_is_cancelled_when_about_to_run_runs(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *then = gyre_after(make_promise(f, 0, 0)->f, step, &script);
+
+    assert_int_equal(gyre_future_resolve(promises[0].f, NULL, NULL), 0);
+    assert_true(gyre_future_cancel(then));
+    advance_ms(0);
+    assert_int_equal(script.runs, 1);
+    assert_int_equal(script.seen[0], 0);
+    assert_cancelled(then, GYRE_REASON_REQUEST); /* as what it started was, at once */
+    gyre_future_unref(then);
+}
+
+static void after_in_a_cancelled_scope_can_pass_the_cancellation_on(void **state)
 {
     struct fixture *f = fixture_of(state);
     static struct gyre_scope scope;
 
     assert_int_equal(gyre_scope_init(&scope, f->loop, NULL), 0);
     assert_int_equal(gyre_scope_enter(&scope), 0);
-    struct gyre_future *then = gyre_after(gyre_sleep(f->loop, GYRE_S(1)), step, &script);
+    struct gyre_future *then = gyre_after(gyre_sleep(f->loop, GYRE_S(1)), hand_on, &script);
     assert_int_equal(gyre_scope_leave(&scope), 0);
     assert_true(gyre_scope_cancel(&scope));
-    assert_true(gyre_scope_caused(&scope, then));
+    assert_true(gyre_scope_caused(&scope, then)); /* it is on the way */
     advance_ms(0);
-    assert_int_equal(script.runs, 0);
+    assert_int_equal(script.runs, 1);
+    assert_cancelled(then, GYRE_REASON_REQUEST);
+    assert_true(gyre_scope_caused(&scope, then));
     gyre_future_unref(then);
     gyre_scope_fini(&scope);
+}
+
+static void after_that_is_refused_does_not_run(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *then = gyre_after(gyre_sleep(NULL, 1), step, &script);
+
+    assert_int_equal(gyre_future_error(then), -EINVAL);
+    then = gyre_after(make_promise(f, 0, 0)->f, NULL, &script);
+    assert_int_equal(gyre_future_error(then), -EINVAL);
+    advance_ms(0);
+    assert_int_equal(script.runs, 0);
+    gyre_future_unref(promises[0].f);
 }
 
 /* ------------------------------------------------------------------ handing on */
@@ -299,8 +332,10 @@ int main(void)
         REPEAT_TEST(repeat_that_returns_what_is_somebody_elses_fails),
         REPEAT_TEST(repeat_that_is_refused_has_started_nothing),
         REPEAT_TEST(after_runs_whatever_becomes_of_the_future),
-        REPEAT_TEST(after_that_is_cancelled_itself_does_not_run),
-        REPEAT_TEST(after_in_a_cancelled_scope_passes_the_cancellation_on),
+        REPEAT_TEST(after_that_is_cancelled_cancels_its_future_and_runs),
+        REPEAT_TEST(after_that_is_cancelled_when_about_to_run_runs),
+        REPEAT_TEST(after_in_a_cancelled_scope_can_pass_the_cancellation_on),
+        REPEAT_TEST(after_that_is_refused_does_not_run),
         REPEAT_TEST(step_that_returns_what_it_was_given_passes_its_outcome_on),
     };
 

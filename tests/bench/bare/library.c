@@ -5,6 +5,8 @@
 
 const char *const library_variants[] = { NULL };
 
+const struct cell library_cells[] = { { .workload = NULL } };
+
 const char *library_version(void)
 {
     return "bare loop";

@@ -16,12 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-struct cell {
-    const char *workload;
-    workload_fn *run;
-    unsigned long arg[3];
-};
-
 /* In the order of the table. */
 static const struct cell cells[] = {
     { "timer_fill_const", run_timer_fill_const, { 1000 } },
@@ -218,15 +212,25 @@ static bool is_variant_of(const char *variant, const struct cell *cell)
     return !strncmp(variant, cell->workload, length) && variant[length] == '@';
 }
 
+/* The common cells first, then the library's own; NULL after the last. */
+static const struct cell *cell_at(size_t i)
+{
+    const struct cell *cell = i < CELLS ? &cells[i] : &library_cells[i - CELLS];
+
+    return cell->workload ? cell : NULL;
+}
+
 static void list_cells(void)
 {
-    for (size_t i = 0; i < CELLS; i++) {
+    const struct cell *cell;
+
+    for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
         char name[NAME_MAX_LENGTH];
         unsigned variants = 0;
 
-        name_cell(&cells[i], name);
+        name_cell(cell, name);
         for (const char *const *v = library_variants; *v; v++)
-            if (is_variant_of(*v, &cells[i]) && ++variants)
+            if (is_variant_of(*v, cell) && ++variants)
                 printf("%s%s\n", name, strchr(*v, '@'));
         if (!variants)
             puts(name);
@@ -235,11 +239,13 @@ static void list_cells(void)
 
 static int run_cell(const char *wanted)
 {
-    for (size_t i = 0; i < CELLS; i++) {
-        name_cell(&cells[i], current_cell);
+    const struct cell *cell;
+
+    for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
+        name_cell(cell, current_cell);
         if (strcmp(current_cell, wanted))
             continue;
-        cells[i].run(cells[i].arg);
+        cell->run(cell->arg);
         return 0;
     }
     fprintf(stderr, "bench: there is no cell %s\n", wanted);

@@ -14,12 +14,20 @@
 
 #define BENCH_MS(n) ((uint64_t)(n)*1000000u)
 
-/* What each library provides: who it is, its variants ("queue_chain@idle", up to a NULL), and the
- * workloads. */
+typedef void workload_fn(const unsigned long *arg);
+
+struct cell {
+    const char *workload;
+    workload_fn *run;
+    unsigned long arg[3];
+};
+
+/* What each library provides: who it is, its variants ("queue_chain@idle", up to a NULL), cells that
+ * no other C library here has (up to one without a workload), and the common workloads. */
 const char *library_version(void);
 extern const char *const library_variants[];
+extern const struct cell library_cells[];
 
-typedef void workload_fn(const unsigned long *arg);
 workload_fn run_timer_fill_const, run_timer_fill_spread;       /* live timers */
 workload_fn run_timer_restart_const, run_timer_restart_spread; /* live timers */
 workload_fn run_timer_pair, run_timer_idle, run_timer_expire;  /* live timers */
@@ -30,6 +38,12 @@ workload_fn run_post, run_pingpong;                            /* producers; pro
 workload_fn run_cascade;                                       /* pipes, bytes under way */
 workload_fn run_echo;                                          /* connections, bytes, depth */
 workload_fn run_memory_io, run_memory_timer;                   /* watchers */
+
+/* gyre's own. */
+workload_fn run_future_settle, run_future_within; /* operations under way */
+workload_fn run_future_then, run_future_all;      /* futures */
+workload_fn run_future_sleep_cancel;
+workload_fn run_future_map_limit; /* operations, the limit */
 
 /* Whether this run is for that variant. */
 bool bench_variant_is(const char *variant);

@@ -11,6 +11,8 @@ const char *const library_variants[] = {
     "queue_chain@feed", "queue_chain@idle", NULL,
 };
 
+const struct cell library_cells[] = { { .workload = NULL } };
+
 const char *library_version(void)
 {
     static char text[32];

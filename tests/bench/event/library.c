@@ -12,6 +12,8 @@ const char *const library_variants[] = {
     "timer_idle@plain",           "timer_idle@common",       NULL,
 };
 
+const struct cell library_cells[] = { { .workload = NULL } };
+
 const char *library_version(void)
 {
     static char text[32];

@@ -1,4 +1,4 @@
-/* gyre: who it is.
+/* gyre: who it is, and its own cells: futures.
  *
  * SPDX-License-Identifier: MIT */
 #include "bench.h"
@@ -8,6 +8,18 @@
 #include <stdio.h>
 
 const char *const library_variants[] = { NULL };
+
+const struct cell library_cells[] = {
+    { "future_settle", run_future_settle, { 1 } },
+    { "future_settle", run_future_settle, { 1000 } },
+    { "future_within", run_future_within, { 1 } },
+    { "future_within", run_future_within, { 1000 } },
+    { "future_then", run_future_then, { 1000 } },
+    { "future_all", run_future_all, { 1000 } },
+    { "future_sleep_cancel", run_future_sleep_cancel, { 1 } },
+    { "future_map_limit", run_future_map_limit, { 1000, 10 } },
+    { .workload = NULL },
+};
 
 const char *library_version(void)
 {

@@ -16,6 +16,8 @@ const char *const library_variants[] = {
     NULL,
 };
 
+const struct cell library_cells[] = { { .workload = NULL } };
+
 const char *library_version(void)
 {
     static char text[32];
