@@ -8,7 +8,7 @@
  *
  * Invariants: a job is in a queue, or in a list of those that wait for the pool, exactly if its
  * state is WORK_QUEUED, or WORK_WAITING. `waking` is the number of signals that sleeping workers have not answered;
- * there are at least min(sleeping, queued) of them.
+ * there are at least min(sleeping, queued - starting) of them.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_POOL_CORE_H
@@ -47,6 +47,7 @@ struct gyre_pool {
     unsigned threads;
     unsigned sleeping;
     unsigned waking;
+    unsigned starting; /* threads that have not looked at the queue yet */
     unsigned busy;
     unsigned waiting_for_end; /* threads in work_ended */
     struct gyre_link queue[POOL_PRIORITIES];
