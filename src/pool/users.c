@@ -32,26 +32,37 @@ void pool_user_orphan_ended(struct gyre_pool_user *user)
 /* ---- the loop is closed */
 
 /* Take everything the loop has given to a pool back, with the lock held. What has not begun, or has
- * ended, goes to `dead`; running jobs are left alone; a running work in the user's memory is waited
- * for. */
-static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead)
+ * ended, goes to `dead`; running jobs are left alone; what runs and has to be waited for goes to
+ * `running`. All at once: whoever waits lets go of the lock, and workers take what is queued and end
+ * what runs meanwhile. */
+static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead,
+                         struct gyre_link *running)
 {
-    struct gyre_pool *pool = user->pool;
-
     user->loop = NULL;
-    pool->waiting_for_end++;
     while (!list_is_empty(&user->works)) {
-        struct gyre_work *work = container_of(user->works.next, struct gyre_work, sibling);
+        struct gyre_work *work = container_of(list_pop(&user->works), struct gyre_work, sibling);
 
         work_tell_cancelled(work);
-        while (work_state_of(work) == WORK_RUNNING && work_is_awaited(work))
+        work_unqueue(work);
+        if (work_state_of(work) != WORK_RUNNING)
+            list_append(dead, &work->sibling);
+        else if (work_is_awaited(work))
+            list_append(running, &work->sibling);
+        else
+            user->orphans++;
+    }
+}
+
+static void await_works(struct gyre_pool *pool, struct gyre_link *dead, struct gyre_link *running)
+{
+    pool->waiting_for_end++;
+    while (!list_is_empty(running)) {
+        struct gyre_work *work = container_of(running->next, struct gyre_work, sibling);
+
+        while (work_state_of(work) == WORK_RUNNING)
             (void)worker_cond_wait(&pool->work_ended, &pool->lock, GYRE_NEVER);
         list_remove(&work->sibling);
-        if (work_state_of(work) == WORK_RUNNING)
-            user->orphans++;
-        else
-            list_append(dead, &work->sibling);
-        work_unqueue(work);
+        list_append(dead, &work->sibling);
     }
     pool->waiting_for_end--;
 }
@@ -62,25 +73,29 @@ static void bury(struct gyre_link *dead)
         struct gyre_work *work = container_of(list_pop(dead), struct gyre_work, sibling);
 
         call_lose(&work->call);
-        if (work_is_ours(work))
+        if (work_is_ours(work)) {
             work_lost(work);
-        else
-            work_set_state(work, WORK_IDLE);
+            continue;
+        }
+        work_set_state(work, WORK_IDLE);
+        work->user = NULL;
     }
 }
 
 static void close_user(struct gyre_pool_user *user)
 {
     struct gyre_pool *pool = user->pool;
-    struct gyre_link dead;
+    struct gyre_link dead, running;
 
     list_init(&dead);
+    list_init(&running);
     list_remove(&user->in_loop);
     pool_lock(pool);
     pool->refs++;
     user->orphans = 1; /* ourselves */
-    recall_works(user, &dead);
+    recall_works(user, &dead, &running);
     pool_tell_waiters(pool);
+    await_works(pool, &dead, &running);
     pool_unlock(pool);
     bury(&dead);
     pool_lock(pool);
