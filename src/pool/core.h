@@ -18,6 +18,7 @@
 #include "base/util.h"
 #include "gyre/pool.h"
 #include "loop/attach.h"
+#include "os/thread.h"
 #include "os/worker.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ struct pools {
     struct gyre_pool *own;
     struct gyre_pool *resolver;
     struct gyre_link users;
+    struct gyre_link calls; /* of gyre_loop_call, that have begun */
 };
 
 static inline struct gyre_work *work_of_call(struct gyre_call *call)
@@ -129,6 +131,9 @@ struct gyre_pool *worker_pool(void);
 
 /* ---- users.c: on the loop's thread */
 
+/* The pools of a loop, attached at the first use; NULL: no memory. */
+struct pools *pools_of(struct gyre_loop *loop);
+
 /* The loop's use of `pool`, NULL being its own; 0 or why there is none. */
 int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_pool_user **user);
 
@@ -179,6 +184,13 @@ static inline bool work_is_awaited(const struct gyre_work *work)
 {
     return !work_is_ours(work) || (work->done == job_done && job_borrows(work));
 }
+
+/* ---- loop_call.c */
+
+/* The loop is closed, or the process was forked and the callers are not here: end all calls. */
+void loop_calls_end(struct gyre_link *calls);
+
+/* ---- offload.c, wait.c */
 
 /* The loop of one of these is closed, and it has ended or will never run: free it. On the loop's
  * thread or on the worker that has run it. */

@@ -133,6 +133,7 @@ static void close_pools(struct room *room)
 {
     struct pools *pools = pools_of_room(room);
 
+    loop_calls_end(&pools->calls); /* first: one may be made by a work that is waited for */
     while (!list_is_empty(&pools->users)) {
         if (first_user(pools)->forks != thread_forks)
             forget_user(first_user(pools));
@@ -161,6 +162,7 @@ static void fork_pools(struct room *room)
 {
     struct pools *pools = pools_of_room(room);
 
+    loop_calls_end(&pools->calls);
     for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
         end_lost_works(container_of(link, struct gyre_pool_user, in_loop));
     destroy_own_pools(pools);
@@ -195,7 +197,7 @@ static const struct room_ops pool_room_ops = {
     .destroy = destroy_pools,
 };
 
-static struct pools *pools_of(struct gyre_loop *loop)
+struct pools *pools_of(struct gyre_loop *loop)
 {
     struct room *room = loop_attached(loop, ROOM_POOL);
 
@@ -206,6 +208,7 @@ static struct pools *pools_of(struct gyre_loop *loop)
         return NULL;
     *pools = (struct pools){ .room.ops = &pool_room_ops, .loop = loop };
     list_init(&pools->users);
+    list_init(&pools->calls);
     loop_attach(loop, ROOM_POOL, &pools->room);
     return pools;
 }
