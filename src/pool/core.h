@@ -154,6 +154,13 @@ gyre_call_fn work_fire;
 int work_submit(struct gyre_work *work, struct gyre_pool_user *user, unsigned flags);
 int work_wait(struct gyre_work *work, struct gyre_pool_user *user, struct gyre_link *list);
 
+/* Whether it was given to a pool of the process from which this one was forked, whose lock may be
+ * held for ever, or which is freed. */
+static inline bool work_is_lost(const struct gyre_work *work)
+{
+    return work->user->forks != thread_forks;
+}
+
 /* On the loop's thread: take it back before it begins, or tell it that it is cancelled. False: it has
  * begun or ended, or was not submitted. */
 bool work_withdraw(struct gyre_work *work);

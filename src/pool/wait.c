@@ -44,7 +44,7 @@ static size_t jobs_left(struct gyre_pool *pool)
 void waiter_done(struct gyre_work *work, int status, void *arg)
 {
     struct waiter *waiter = arg;
-    size_t left = waiter->is_end && status != -EOWNERDEAD ? jobs_left(work->user->pool) : 0;
+    size_t left = waiter->is_end && !work_is_lost(work) ? jobs_left(work->user->pool) : 0;
 
     if (waiter->future && status == -EOWNERDEAD)
         (void)gyre_future_fail(waiter->future, status);

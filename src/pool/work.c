@@ -94,6 +94,10 @@ bool work_withdraw(struct gyre_work *work)
 {
     struct gyre_pool *pool = work->user->pool;
 
+    if (unlikely(work_is_lost(work))) {
+        work_tell_cancelled(work);
+        return false;
+    }
     pool_lock(pool);
     bool waits = work_state_of(work) == WORK_QUEUED || work_state_of(work) == WORK_WAITING;
     work_unqueue(work);
