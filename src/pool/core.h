@@ -165,6 +165,9 @@ static inline bool work_is_lost(const struct gyre_work *work)
  * begun or ended, or was not submitted. */
 bool work_withdraw(struct gyre_work *work);
 
+/* On the loop's thread: nobody waits for it any more, the loop neither. */
+void work_abandon(struct gyre_work *work);
+
 /* With the lock held: take it out of the list it waits in, if any. */
 void work_unqueue(struct gyre_work *work);
 

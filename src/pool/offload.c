@@ -143,6 +143,9 @@ static void abandon_job(struct gyre_job *job)
     struct gyre_pool *pool = job->work.user->pool;
 
     job->future = NULL;
+    work_abandon(&job->work);
+    if (work_is_lost(&job->work))
+        return;
     pool_lock(pool);
     job->is_abandoned = true;
     pool_unlock(pool);

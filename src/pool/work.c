@@ -8,9 +8,12 @@ void work_fire(struct gyre_call *call, void *arg)
     struct gyre_work *work = work_of_call(call);
 
     list_remove(&work->sibling);
-    loop_unhold(call->loop);
-    if (!work_is_ours(work)) /* whose memory may be reused now */
+    if (call->weight > 0)
+        loop_unhold(call->loop);
+    if (!work_is_ours(work)) { /* whose memory may be reused now */
         work_set_state(work, WORK_IDLE);
+        work->user = NULL;
+    }
     work->done(work, work->status, arg);
 }
 
@@ -110,6 +113,12 @@ bool work_withdraw(struct gyre_work *work)
     }
     pool_unlock(pool);
     return waits;
+}
+
+void work_abandon(struct gyre_work *work)
+{
+    work->call.weight = 0;
+    loop_unhold(work->call.loop);
 }
 
 /* ---- public */
