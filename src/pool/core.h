@@ -41,7 +41,7 @@ struct gyre_pool {
     unsigned refs;             /* the handle, each thread and each user */
     uint32_t forks;            /* of the process that made it */
     bool is_shut;              /* no more jobs */
-    bool is_destroyed;         /* no more idle threads */
+    bool is_destroyed;         /* no more idle threads; atomic for those who run jobs */
     bool is_alone;             /* gyre_pool_destroy has returned */
     bool has_last;             /* `last` has ended and is not joined */
     pthread_t last;

@@ -185,7 +185,7 @@ int gyre_pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
     uint64_t deadline = max_wait == 0 ? 0 : gyre_time_add(clock_now(), max_wait);
     pool_lock(pool);
     pool->is_shut = true;
-    pool->is_destroyed = true;
+    __atomic_store_n(&pool->is_destroyed, true, __ATOMIC_RELAXED);
     pool_cancel_queued(pool);
     (void)pthread_cond_broadcast(&pool->work_came);
     wait_for_threads(pool, deadline);

@@ -158,9 +158,15 @@ bool gyre_work_cancel(struct gyre_work *work)
     return true;
 }
 
+static bool pool_is_ending(const struct gyre_work *work)
+{
+    return work->user && !work_is_lost(work) &&
+           __atomic_load_n(&work->user->pool->is_destroyed, __ATOMIC_RELAXED);
+}
+
 bool gyre_work_cancelled(const struct gyre_work *work)
 {
-    return work && __atomic_load_n(&work->call.sent, __ATOMIC_RELAXED);
+    return work && (__atomic_load_n(&work->call.sent, __ATOMIC_RELAXED) || pool_is_ending(work));
 }
 
 bool gyre_work_is_started(const struct gyre_work *work)
