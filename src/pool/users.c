@@ -215,10 +215,33 @@ struct pools *pools_of(struct gyre_loop *loop)
 
 /* ---- finding */
 
+/* Keep nothing of pools that are gone: a loop may see many in its life. */
+static void forget_gone_pools(struct pools *pools)
+{
+    struct gyre_link *next;
+
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = next) {
+        struct gyre_pool_user *user = container_of(link, struct gyre_pool_user, in_loop);
+        struct gyre_pool *pool = user->pool;
+
+        next = link->next;
+        if (user->forks != thread_forks || !list_is_empty(&user->works))
+            continue;
+        pool_lock(pool);
+        pool->refs++;
+        if (pool->is_alone) {
+            list_remove(link);
+            free_user(user);
+        }
+        pool_unref_and_unlock(pool);
+    }
+}
+
 static struct gyre_pool_user *add_user(struct pools *pools, struct gyre_pool *pool)
 {
     struct gyre_pool_user *user = memory_alloc(&pool->allocator, sizeof(*user));
 
+    forget_gone_pools(pools);
     if (!user)
         return NULL;
     *user = (struct gyre_pool_user){
