@@ -152,7 +152,8 @@ int gyre_work_submit(struct gyre_work *work, struct gyre_pool *pool, unsigned fl
 
 bool gyre_work_cancel(struct gyre_work *work)
 {
-    if (!gyre_work_is_started(work) || !work_withdraw(work))
+    /* The check tells a loop that rests in a foreign one that it has work. */
+    if (!gyre_work_is_started(work) || call_check(&work->call) < 0 || !work_withdraw(work))
         return false;
     call_return(&work->call);
     return true;
