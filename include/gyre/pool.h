@@ -73,14 +73,14 @@ struct gyre_pool_options {
  * Ownership:  `out` receives it, on success only; end it with gyre_pool_destroy. `opt` may be NULL.
  * Thread:     any.
  * Errors:     -EINVAL opt->size is wrong, min_threads is more than max_threads, max_threads more
- *             than 1024; -ENOMEM.
- * Source:     pool/pool.c; tests: pool_test.c.
+ *             than 1024, stack_size less than the system allows; -ENOMEM.
+ * Source:     pool/pool.c; tests: pool_test.c, pool_thread_test.c.
  */
 GYRE_API int gyre_pool_create(const struct gyre_pool_options *opt, struct gyre_pool **out);
 
 /* End a pool: it takes no more jobs, those that wait are cancelled, threads end as soon as they are
- * idle. Waits for jobs that run, at most `max_wait`; those that still run then go on alone, and
- * end on their loops as usual. All of it is freed with the last of them.
+ * idle. Jobs that run are told, and waited for, at most `max_wait`; those that still run then go
+ * on alone, and end on their loops as usual. All of it is freed with the last of them.
  *
  * Thread:     any but the pool's own workers (-EDEADLK). NULL is ignored.
  * Errors:     returns the number of jobs that still run; 0: no thread of the pool is left.
@@ -185,7 +185,8 @@ GYRE_API int gyre_work_submit(struct gyre_work *work, struct gyre_pool *pool, un
  * begun, which is told it, or is not submitted. */
 GYRE_API bool gyre_work_cancel(struct gyre_work *work);
 
-/* On a worker: whether the work has been cancelled meanwhile, so that it may end early. */
+/* On a worker: whether the work has been cancelled meanwhile, or its pool is being destroyed or its
+ * loop closed, so that it may end early. */
 GYRE_API bool gyre_work_cancelled(const struct gyre_work *work);
 GYRE_API bool gyre_work_is_started(const struct gyre_work *work);
 
@@ -199,8 +200,9 @@ typedef int gyre_job_fn(struct gyre_job *job, void *arg);
  * to stop, or never ran.
  *
  * If the loop is closed, a job that runs goes on alone, and its result is dropped on the worker.
- * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled: its result is
- * dropped when it comes, on the loop's thread, or on the worker if the loop is closed.
+ * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled, and no longer
+ * keeps the loop alive: its result is dropped when it comes, on the loop's thread, or on the worker
+ * if the loop is closed.
  *
  * Ownership:  accepted, `arg` belongs to the job: exactly one of fn and drop, which may be NULL,
  *             gets it, drop if the job never runs. If the future is a refusal (it has failed already
@@ -216,7 +218,7 @@ GYRE_API struct gyre_future *gyre_offload(struct gyre_loop *loop, struct gyre_po
  * that is replaced is dropped at once. */
 GYRE_API void gyre_job_return(struct gyre_job *job, void *value, gyre_drop_fn *drop);
 
-/* On the worker: whether the job has been cancelled, or its pool or loop is ending. */
+/* On the worker: the same of a job. */
 GYRE_API bool gyre_job_cancelled(const struct gyre_job *job);
 
 /* On the worker: run fn(arg) on the loop, in the order of these calls, and before the future is
@@ -231,7 +233,8 @@ GYRE_API int gyre_job_post(struct gyre_job *job, gyre_fn *fn, gyre_drop_fn *drop
 typedef struct gyre_future *gyre_loop_call_fn(struct gyre_loop *loop, void *arg);
 
 /* From another thread: run fn(loop, arg) on the loop, and wait until the future it returns is
- * settled. `value` may be NULL; it receives the value of the future, which is yours then.
+ * settled. `value` receives the value of the future, which is yours then; if it is NULL, the value is
+ * dropped.
  *
  * Thread:     any but the loop's (-EDEADLK).
  * Errors:     the error of the future; -ECANCELED it was cancelled; -ETIMEDOUT: the call was not

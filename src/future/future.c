@@ -93,24 +93,38 @@ struct gyre_future *gyre_future_ref(struct gyre_future *f)
     return f;
 }
 
+/* Whether the loop is being closed, by us, and has come to the drop functions that run before all
+ * futures are settled: what there is to be done when one is released is done then. */
+static bool close_has_begun(const struct gyre_futures *fs, int err)
+{
+    return err == -ESHUTDOWN && loop_is_own(fs->loop);
+}
+
 void gyre_future_unref(struct gyre_future *f)
 {
-    if (!f || !f->futures || futures_enter(f->futures) < 0)
+    if (!f || !f->futures)
         return;
 
     struct gyre_futures *fs = f->futures;
-    future_let_go(f);
-    work_run(fs);
+    int err = futures_enter(fs);
+
+    if (likely(err == 0)) {
+        future_let_go(f);
+        work_run(fs);
+    } else if (close_has_begun(fs, err)) {
+        future_release(f);
+    }
 }
 
 void gyre_future_detach(struct gyre_future *f)
 {
-    if (!f || !f->futures || futures_enter(f->futures) < 0)
-        return;
-    if (future_is_pending(f))
-        f->refs--;
-    else
+    if (!f || !f->futures || !future_is_pending(f)) {
         gyre_future_unref(f);
+        return;
+    }
+    int err = futures_enter(f->futures);
+    if (err == 0 || close_has_begun(f->futures, err))
+        f->refs--;
 }
 
 /* ---- settled */

@@ -37,6 +37,17 @@ int worker_start(pthread_t *thread, size_t stack_size, void *(*main)(void *), vo
     return err;
 }
 
+bool worker_may_have_stack(size_t size)
+{
+    pthread_attr_t attr;
+
+    if (pthread_attr_init(&attr) != 0)
+        return true; /* not the fault of the size: starting one will tell */
+    int err = pthread_attr_setstacksize(&attr, size);
+    (void)pthread_attr_destroy(&attr);
+    return err == 0;
+}
+
 unsigned worker_processors(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);

@@ -14,6 +14,9 @@
 /* Start a joinable thread. 0 or a negative errno. */
 int worker_start(pthread_t *thread, size_t stack_size, void *(*main)(void *), void *arg);
 
+/* Whether the system starts threads with a stack of so many bytes. */
+bool worker_may_have_stack(size_t size);
+
 /* How many processors this process may use, at least 1. */
 unsigned worker_processors(void);
 

@@ -8,7 +8,7 @@
  *
  * Invariants: a job is in a queue, or in a list of those that wait for the pool, exactly if its
  * state is WORK_QUEUED, or WORK_WAITING. `waking` is the number of signals that sleeping workers have not answered;
- * there are at least min(sleeping, queued) of them.
+ * there are at least min(sleeping, queued - starting) of them.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_POOL_CORE_H
@@ -18,6 +18,7 @@
 #include "base/util.h"
 #include "gyre/pool.h"
 #include "loop/attach.h"
+#include "os/thread.h"
 #include "os/worker.h"
 
 #include <errno.h>
@@ -40,13 +41,14 @@ struct gyre_pool {
     unsigned refs;             /* the handle, each thread and each user */
     uint32_t forks;            /* of the process that made it */
     bool is_shut;              /* no more jobs */
-    bool is_destroyed;         /* no more idle threads */
+    bool is_destroyed;         /* no more idle threads; atomic for those who run jobs */
     bool is_alone;             /* gyre_pool_destroy has returned */
     bool has_last;             /* `last` has ended and is not joined */
     pthread_t last;
     unsigned threads;
     unsigned sleeping;
     unsigned waking;
+    unsigned starting; /* threads that have not looked at the queue yet */
     unsigned busy;
     unsigned waiting_for_end; /* threads in work_ended */
     struct gyre_link queue[POOL_PRIORITIES];
@@ -77,6 +79,7 @@ struct pools {
     struct gyre_pool *own;
     struct gyre_pool *resolver;
     struct gyre_link users;
+    struct gyre_link calls; /* of gyre_loop_call, that have begun */
 };
 
 static inline struct gyre_work *work_of_call(struct gyre_call *call)
@@ -128,6 +131,9 @@ struct gyre_pool *worker_pool(void);
 
 /* ---- users.c: on the loop's thread */
 
+/* The pools of a loop, attached at the first use; NULL: no memory. */
+struct pools *pools_of(struct gyre_loop *loop);
+
 /* The loop's use of `pool`, NULL being its own; 0 or why there is none. */
 int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_pool_user **user);
 
@@ -148,9 +154,19 @@ gyre_call_fn work_fire;
 int work_submit(struct gyre_work *work, struct gyre_pool_user *user, unsigned flags);
 int work_wait(struct gyre_work *work, struct gyre_pool_user *user, struct gyre_link *list);
 
+/* Whether it was given to a pool of the process from which this one was forked, whose lock may be
+ * held for ever, or which is freed. */
+static inline bool work_is_lost(const struct gyre_work *work)
+{
+    return work->user->forks != thread_forks;
+}
+
 /* On the loop's thread: take it back before it begins, or tell it that it is cancelled. False: it has
  * begun or ended, or was not submitted. */
 bool work_withdraw(struct gyre_work *work);
+
+/* On the loop's thread: nobody waits for it any more, the loop neither. */
+void work_abandon(struct gyre_work *work);
 
 /* With the lock held: take it out of the list it waits in, if any. */
 void work_unqueue(struct gyre_work *work);
@@ -178,6 +194,13 @@ static inline bool work_is_awaited(const struct gyre_work *work)
 {
     return !work_is_ours(work) || (work->done == job_done && job_borrows(work));
 }
+
+/* ---- loop_call.c */
+
+/* The loop is closed, or the process was forked and the callers are not here: end all calls. */
+void loop_calls_end(struct gyre_link *calls);
+
+/* ---- offload.c, wait.c */
 
 /* The loop of one of these is closed, and it has ended or will never run: free it. On the loop's
  * thread or on the worker that has run it. */

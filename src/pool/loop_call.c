@@ -1,9 +1,9 @@
 /* gyre_loop_call: another thread has something done on a loop and waits for it.
  *
  * The request is shared by those who may still touch it, the caller, the loop, and a post that tells
- * the loop of a time-out; the last one frees it. Only the loop's thread uses `future` and `guard`.
- * The guard is a future that is pending as long as the request is, so that the end of the loop is
- * told to the caller too.
+ * the loop of a time-out; the last one frees it. Only the loop's thread uses `future`, `then` and
+ * `begun`, which is in pools.calls from the begin of the call until its end, so that the end of the
+ * loop can be told to the caller too.
  *
  * SPDX-License-Identifier: MIT */
 #include "base/memory.h"
@@ -23,15 +23,17 @@ struct request {
     enum request_state state;
     unsigned refs;
     int err;
+    bool wants_value;
     void *value;
 
+    uint32_t forks; /* of the caller's process */
     struct gyre_loop *loop;
     gyre_loop_call_fn *fn;
     void *arg;
     struct gyre_call then;
     struct gyre_post late;
     struct gyre_future *future;
-    struct gyre_future *guard;
+    struct gyre_link begun;
     struct gyre_allocator allocator;
 };
 
@@ -44,7 +46,13 @@ static struct request *new_request(struct gyre_loop *loop, gyre_loop_call_fn *fn
 
     if (!r)
         return NULL;
-    *r = (struct request){ .refs = 2, .loop = loop, .fn = fn, .arg = arg, .allocator = *allocator };
+    *r = (struct request){ .refs = 2,
+                           .forks = thread_forks,
+                           .loop = loop,
+                           .fn = fn,
+                           .arg = arg,
+                           .allocator = *allocator };
+    list_init(&r->begun);
     if (pthread_mutex_init(&r->lock, NULL) == 0) {
         if (worker_cond_init(&r->ended) == 0)
             return r;
@@ -63,11 +71,30 @@ static void free_request(struct request *r)
     memory_free(&allocator, r, sizeof(*r));
 }
 
+/* The caller is a thread of the process from which this one was forked. He may have left the lock
+ * held, and the condition thinks that he waits for it. */
+static bool caller_is_elsewhere(const struct request *r)
+{
+    return r->forks != thread_forks;
+}
+
+static void lock_request(struct request *r)
+{
+    if (likely(!caller_is_elsewhere(r)))
+        (void)pthread_mutex_lock(&r->lock);
+}
+
 /* One reference less; unlocks. */
 static void leave_request(struct request *r)
 {
+    struct gyre_allocator allocator = r->allocator;
     bool is_last = --r->refs == 0;
 
+    if (unlikely(caller_is_elsewhere(r))) {
+        if (is_last)
+            memory_free(&allocator, r, sizeof(*r));
+        return;
+    }
     (void)pthread_mutex_unlock(&r->lock);
     if (is_last)
         free_request(r);
@@ -75,44 +102,36 @@ static void leave_request(struct request *r)
 
 /* ---- on the loop */
 
-/* Tell the caller, if he is still there, and leave. */
+/* With the lock held: tell the caller, who is still there. */
+static void tell_caller(struct request *r, int err, struct gyre_future *future)
+{
+    r->state = REQUEST_ENDED;
+    r->err = err;
+    r->value = err == 0 && r->wants_value ? gyre_future_take(future) : NULL;
+    (void)pthread_cond_signal(&r->ended);
+}
+
 static void end_request(struct request *r, int err)
 {
     struct gyre_future *future = r->future;
-    struct gyre_future *guard = r->guard;
 
     r->future = NULL;
-    (void)pthread_mutex_lock(&r->lock);
-    if (r->state != REQUEST_LATE) {
-        r->state = REQUEST_ENDED;
-        r->err = err;
-        r->value = err == 0 && future ? gyre_future_take(future) : NULL;
-        (void)pthread_cond_signal(&r->ended);
-    }
+    list_remove(&r->begun);
+    (void)gyre_call_stop(&r->then);
+    lock_request(r);
+    if (r->state != REQUEST_LATE && caller_is_elsewhere(r))
+        r->refs--;
+    else if (r->state != REQUEST_LATE)
+        tell_caller(r, err, future);
     leave_request(r);
     gyre_future_unref(future);
-    if (guard) {
-        gyre_future_abandon(guard);
-        gyre_future_unref(guard);
-    }
 }
 
-static int guard_goes_on(struct gyre_future *f, void *op)
+void loop_calls_end(struct gyre_link *calls)
 {
-    (void)f;
-    (void)op;
-    return -EINPROGRESS;
+    while (!list_is_empty(calls))
+        end_request(container_of(calls->next, struct request, begun), -ESHUTDOWN);
 }
-
-static void loop_was_closed(void *op)
-{
-    end_request(op, -ESHUTDOWN);
-}
-
-static const struct gyre_future_ops guard_ops = {
-    .cancel = guard_goes_on,
-    .drop = loop_was_closed,
-};
 
 static void on_settled(struct gyre_call *call, void *arg)
 {
@@ -125,6 +144,8 @@ static void on_settled(struct gyre_call *call, void *arg)
 /* The caller is still there, and knows now that it has begun. */
 static bool begin_in_time(struct request *r)
 {
+    if (caller_is_elsewhere(r))
+        return false;
     (void)pthread_mutex_lock(&r->lock);
     bool is_in_time = r->state == REQUEST_POSTED;
     if (is_in_time)
@@ -136,23 +157,22 @@ static bool begin_in_time(struct request *r)
 static void begin_request(void *arg)
 {
     struct request *r = arg;
+    struct pools *pools = pools_of(r->loop);
 
-    if (!begin_in_time(r)) {
-        end_request(r, -ETIMEDOUT);
+    if (!pools || !begin_in_time(r)) {
+        end_request(r, pools ? -ETIMEDOUT : -ENOMEM);
         return;
     }
-    r->guard = gyre_future_create(r->loop);
-    gyre_future_ignore_error(r->guard);
-    int err = gyre_future_set_cancel(r->guard, &guard_ops, r);
-    if (err == 0)
-        r->future = r->fn(r->loop, r->arg);
-    if (err == 0 && r->future) {
-        (void)gyre_call_init(&r->then, r->loop, on_settled, r);
-        err = gyre_future_on_done(r->future, &r->then);
-        if (err == 0)
-            return;
+    list_append(&pools->calls, &r->begun);
+    r->future = r->fn(r->loop, r->arg);
+    if (!r->future) {
+        end_request(r, 0);
+        return;
     }
-    end_request(r, err == -EALREADY ? -ENOMEM : err);
+    (void)gyre_call_init(&r->then, r->loop, on_settled, r);
+    int err = gyre_future_on_done(r->future, &r->then);
+    if (err < 0)
+        end_request(r, err);
 }
 
 static void request_was_dropped(void *arg)
@@ -162,6 +182,14 @@ static void request_was_dropped(void *arg)
 
 /* ---- a caller whose time is over */
 
+static void drop_late(void *arg)
+{
+    struct request *r = arg;
+
+    lock_request(r);
+    leave_request(r);
+}
+
 static void cancel_late(struct gyre_post *post, void *arg)
 {
     struct request *r = arg;
@@ -169,16 +197,7 @@ static void cancel_late(struct gyre_post *post, void *arg)
     (void)post;
     if (r->future)
         (void)gyre_future_cancel(r->future);
-    (void)pthread_mutex_lock(&r->lock);
-    leave_request(r);
-}
-
-static void drop_late(void *arg)
-{
-    struct request *r = arg;
-
-    (void)pthread_mutex_lock(&r->lock);
-    leave_request(r);
+    drop_late(r);
 }
 
 /* With the lock held: leave without an outcome. One that has begun is cancelled. */
@@ -187,15 +206,15 @@ static void give_up(struct request *r)
     bool has_begun = r->state == REQUEST_BEGUN;
 
     r->state = REQUEST_LATE;
-    if (!has_begun) {
-        leave_request(r);
-        return;
+    if (has_begun) {
+        /* Whoever closes the loop must end the request first, so it is there while we hold the lock. */
+        (void)gyre_post_init(&r->late, r->loop, cancel_late, drop_late, r);
+        if (gyre_post_send(&r->late) == 0) {
+            (void)pthread_mutex_unlock(&r->lock); /* the reference is the post's */
+            return;
+        }
     }
-    /* The caller's reference goes to the post. */
-    (void)pthread_mutex_unlock(&r->lock);
-    (void)gyre_post_init(&r->late, r->loop, cancel_late, drop_late, r);
-    if (gyre_post_send(&r->late) < 0)
-        drop_late(r);
+    leave_request(r);
 }
 
 /* ---- the caller */
@@ -229,6 +248,7 @@ int gyre_loop_call(struct gyre_loop *loop, gyre_loop_call_fn *fn, void *arg, uin
     struct request *r = new_request(loop, fn, arg);
     if (!r)
         return -ENOMEM;
+    r->wants_value = value != NULL;
     int err = gyre_call_soon_threadsafe(loop, begin_request, request_was_dropped, r);
     if (err < 0) {
         free_request(r);

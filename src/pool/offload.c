@@ -113,8 +113,14 @@ static void settle_job(struct gyre_job *job, int status)
 {
     struct gyre_future *f = job->future;
 
+    bool was_told = status == -ECANCELED || gyre_job_cancelled(job);
+
     if (status == 0)
         status = job->result;
+    if (status == -ECANCELED && was_told) { /* by its pool, if not by us */
+        job->flags &= ~(unsigned)GYRE_JOB_ABANDON;
+        (void)gyre_future_cancel(f);
+    }
     if (status == -ECANCELED && gyre_future_is_cancelling(f)) {
         gyre_future_abandon(f);
     } else if (status < 0) {
@@ -143,6 +149,9 @@ static void abandon_job(struct gyre_job *job)
     struct gyre_pool *pool = job->work.user->pool;
 
     job->future = NULL;
+    work_abandon(&job->work);
+    if (work_is_lost(&job->work))
+        return;
     pool_lock(pool);
     job->is_abandoned = true;
     pool_unlock(pool);

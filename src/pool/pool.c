@@ -16,6 +16,15 @@ enum { LEAST_THREADS = 4 };
 
 /* ---- made */
 
+static unsigned default_threads(void)
+{
+    unsigned count = worker_processors();
+
+    if (count < LEAST_THREADS)
+        return LEAST_THREADS;
+    return count < POOL_THREADS_LIMIT ? count : POOL_THREADS_LIMIT;
+}
+
 static int copy_pool_options(struct gyre_pool_options *copy, const struct gyre_pool_options *opt)
 {
     *copy = (struct gyre_pool_options){ .size = sizeof(*copy) };
@@ -24,13 +33,14 @@ static int copy_pool_options(struct gyre_pool_options *copy, const struct gyre_p
     if (err < 0)
         return err;
     if (copy->max_threads == 0)
-        copy->max_threads =
-            worker_processors() > LEAST_THREADS ? worker_processors() : LEAST_THREADS;
+        copy->max_threads = default_threads();
     if (copy->idle_time == 0)
         copy->idle_time = IDLE_TIME;
     if (!copy->name)
         copy->name = "gyre";
     if (copy->max_threads > POOL_THREADS_LIMIT || copy->min_threads > copy->max_threads)
+        return -EINVAL;
+    if (copy->stack_size > 0 && !worker_may_have_stack(copy->stack_size))
         return -EINVAL;
     return copy->allocator ? options_check_allocator(copy->allocator) : 0;
 }
@@ -175,7 +185,7 @@ int gyre_pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
     uint64_t deadline = max_wait == 0 ? 0 : gyre_time_add(clock_now(), max_wait);
     pool_lock(pool);
     pool->is_shut = true;
-    pool->is_destroyed = true;
+    __atomic_store_n(&pool->is_destroyed, true, __ATOMIC_RELAXED);
     pool_cancel_queued(pool);
     (void)pthread_cond_broadcast(&pool->work_came);
     wait_for_threads(pool, deadline);

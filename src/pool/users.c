@@ -32,26 +32,37 @@ void pool_user_orphan_ended(struct gyre_pool_user *user)
 /* ---- the loop is closed */
 
 /* Take everything the loop has given to a pool back, with the lock held. What has not begun, or has
- * ended, goes to `dead`; running jobs are left alone; a running work in the user's memory is waited
- * for. */
-static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead)
+ * ended, goes to `dead`; running jobs are left alone; what runs and has to be waited for goes to
+ * `running`. All at once: whoever waits lets go of the lock, and workers take what is queued and end
+ * what runs meanwhile. */
+static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead,
+                         struct gyre_link *running)
 {
-    struct gyre_pool *pool = user->pool;
-
     user->loop = NULL;
-    pool->waiting_for_end++;
     while (!list_is_empty(&user->works)) {
-        struct gyre_work *work = container_of(user->works.next, struct gyre_work, sibling);
+        struct gyre_work *work = container_of(list_pop(&user->works), struct gyre_work, sibling);
 
         work_tell_cancelled(work);
-        while (work_state_of(work) == WORK_RUNNING && work_is_awaited(work))
+        work_unqueue(work);
+        if (work_state_of(work) != WORK_RUNNING)
+            list_append(dead, &work->sibling);
+        else if (work_is_awaited(work))
+            list_append(running, &work->sibling);
+        else
+            user->orphans++;
+    }
+}
+
+static void await_works(struct gyre_pool *pool, struct gyre_link *dead, struct gyre_link *running)
+{
+    pool->waiting_for_end++;
+    while (!list_is_empty(running)) {
+        struct gyre_work *work = container_of(running->next, struct gyre_work, sibling);
+
+        while (work_state_of(work) == WORK_RUNNING)
             (void)worker_cond_wait(&pool->work_ended, &pool->lock, GYRE_NEVER);
         list_remove(&work->sibling);
-        if (work_state_of(work) == WORK_RUNNING)
-            user->orphans++;
-        else
-            list_append(dead, &work->sibling);
-        work_unqueue(work);
+        list_append(dead, &work->sibling);
     }
     pool->waiting_for_end--;
 }
@@ -62,25 +73,29 @@ static void bury(struct gyre_link *dead)
         struct gyre_work *work = container_of(list_pop(dead), struct gyre_work, sibling);
 
         call_lose(&work->call);
-        if (work_is_ours(work))
+        if (work_is_ours(work)) {
             work_lost(work);
-        else
-            work_set_state(work, WORK_IDLE);
+            continue;
+        }
+        work_set_state(work, WORK_IDLE);
+        work->user = NULL;
     }
 }
 
 static void close_user(struct gyre_pool_user *user)
 {
     struct gyre_pool *pool = user->pool;
-    struct gyre_link dead;
+    struct gyre_link dead, running;
 
     list_init(&dead);
+    list_init(&running);
     list_remove(&user->in_loop);
     pool_lock(pool);
     pool->refs++;
     user->orphans = 1; /* ourselves */
-    recall_works(user, &dead);
+    recall_works(user, &dead, &running);
     pool_tell_waiters(pool);
+    await_works(pool, &dead, &running);
     pool_unlock(pool);
     bury(&dead);
     pool_lock(pool);
@@ -118,6 +133,7 @@ static void close_pools(struct room *room)
 {
     struct pools *pools = pools_of_room(room);
 
+    loop_calls_end(&pools->calls); /* first: one may be made by a work that is waited for */
     while (!list_is_empty(&pools->users)) {
         if (first_user(pools)->forks != thread_forks)
             forget_user(first_user(pools));
@@ -146,6 +162,7 @@ static void fork_pools(struct room *room)
 {
     struct pools *pools = pools_of_room(room);
 
+    loop_calls_end(&pools->calls);
     for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
         end_lost_works(container_of(link, struct gyre_pool_user, in_loop));
     destroy_own_pools(pools);
@@ -180,9 +197,9 @@ static const struct room_ops pool_room_ops = {
     .destroy = destroy_pools,
 };
 
-static struct pools *pools_of(struct gyre_loop *loop)
+struct pools *pools_of(struct gyre_loop *loop)
 {
-    struct room *room = loop_attached(loop, ROOM_POOL);
+    struct room *room = loop_room(loop, ROOM_POOL);
 
     if (likely(room))
         return pools_of_room(room);
@@ -191,16 +208,40 @@ static struct pools *pools_of(struct gyre_loop *loop)
         return NULL;
     *pools = (struct pools){ .room.ops = &pool_room_ops, .loop = loop };
     list_init(&pools->users);
+    list_init(&pools->calls);
     loop_attach(loop, ROOM_POOL, &pools->room);
     return pools;
 }
 
 /* ---- finding */
 
+/* Keep nothing of pools that are gone: a loop may see many in its life. */
+static void forget_gone_pools(struct pools *pools)
+{
+    struct gyre_link *next;
+
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = next) {
+        struct gyre_pool_user *user = container_of(link, struct gyre_pool_user, in_loop);
+        struct gyre_pool *pool = user->pool;
+
+        next = link->next;
+        if (user->forks != thread_forks || !list_is_empty(&user->works))
+            continue;
+        pool_lock(pool);
+        pool->refs++;
+        if (pool->is_alone) {
+            list_remove(link);
+            free_user(user);
+        }
+        pool_unref_and_unlock(pool);
+    }
+}
+
 static struct gyre_pool_user *add_user(struct pools *pools, struct gyre_pool *pool)
 {
     struct gyre_pool_user *user = memory_alloc(&pool->allocator, sizeof(*user));
 
+    forget_gone_pools(pools);
     if (!user)
         return NULL;
     *user = (struct gyre_pool_user){

@@ -44,7 +44,7 @@ static size_t jobs_left(struct gyre_pool *pool)
 void waiter_done(struct gyre_work *work, int status, void *arg)
 {
     struct waiter *waiter = arg;
-    size_t left = waiter->is_end && status != -EOWNERDEAD ? jobs_left(work->user->pool) : 0;
+    size_t left = waiter->is_end && !work_is_lost(work) ? jobs_left(work->user->pool) : 0;
 
     if (waiter->future && status == -EOWNERDEAD)
         (void)gyre_future_fail(waiter->future, status);
@@ -75,25 +75,21 @@ static void shutdown_is_late(struct gyre_timer *timer, void *arg)
         call_return(&waiter->work.call);
 }
 
-/* Have `f` settled when the pool sends those in `list` home, or at `deadline`. */
-static int wait_in(struct gyre_pool_user *user, struct gyre_link *list, struct gyre_future *f,
-                   uint64_t deadline)
+/* What is to settle `f`, at `deadline` at the latest; NULL: no memory. */
+static struct waiter *new_waiter(struct gyre_pool_user *user, struct gyre_future *f, bool is_end,
+                                 uint64_t deadline)
 {
     struct waiter *waiter = memory_alloc(&user->allocator, sizeof(*waiter));
 
     if (!waiter)
-        return -ENOMEM;
-    *waiter = (struct waiter){
-        .future = f,
-        .allocator = user->allocator,
-        .is_end = list == &user->pool->end_waiters,
-    };
+        return NULL;
+    *waiter = (struct waiter){ .future = f, .allocator = user->allocator, .is_end = is_end };
     (void)gyre_work_init(&waiter->work, user->loop, never_run, waiter_done, waiter);
     (void)gyre_timer_init(&waiter->timer, user->loop, shutdown_is_late, waiter);
     if (deadline != GYRE_NEVER)
         (void)gyre_timer_start_at(&waiter->timer, deadline);
     (void)gyre_future_set_cancel(f, &waiter_ops, waiter);
-    return work_wait(&waiter->work, user, list);
+    return waiter;
 }
 
 /* A future that is to be settled by a pool; NULL: return `f` as it is. */
@@ -116,32 +112,42 @@ struct gyre_future *gyre_pool_room(struct gyre_loop *loop, struct gyre_pool *poo
 {
     struct gyre_future *f;
     struct gyre_pool_user *user = begin_wait(loop, pool, &f);
-    int err = user ? wait_in(user, &user->pool->room_waiters, f, GYRE_NEVER) : 0;
+    struct waiter *waiter = user ? new_waiter(user, f, false, GYRE_NEVER) : NULL;
 
-    if (err < 0)
-        (void)gyre_future_fail(f, err);
+    if (waiter)
+        (void)work_wait(&waiter->work, user, &user->pool->room_waiters);
+    else if (user)
+        (void)gyre_future_fail(f, -ENOMEM);
     return f;
+}
+
+static void shut_pool(struct gyre_pool *pool, enum gyre_pool_mode mode)
+{
+    pool_lock(pool);
+    pool->is_shut = true;
+    if (mode == GYRE_POOL_CANCEL_QUEUED)
+        pool_cancel_queued(pool);
+    pool_tell_waiters(pool);
+    pool_unlock(pool);
 }
 
 struct gyre_future *gyre_pool_shutdown(struct gyre_loop *loop, struct gyre_pool *pool,
                                        enum gyre_pool_mode mode, uint64_t deadline)
 {
-    bool is_bad = !pool || (unsigned)mode > GYRE_POOL_CANCEL_QUEUED;
-    struct gyre_future *f = NULL;
-    struct gyre_pool_user *user = is_bad ? NULL : begin_wait(loop, pool, &f);
+    struct gyre_future *f;
 
-    if (is_bad)
+    if (!pool || (unsigned)mode > GYRE_POOL_CANCEL_QUEUED) {
         f = gyre_future_create(loop);
-    int err = is_bad ? -EINVAL : user ? wait_in(user, &pool->end_waiters, f, deadline) : 0;
-    if (user && err == 0) {
-        pool_lock(pool);
-        pool->is_shut = true;
-        if (mode == GYRE_POOL_CANCEL_QUEUED)
-            pool_cancel_queued(pool);
-        pool_tell_waiters(pool);
-        pool_unlock(pool);
+        (void)gyre_future_fail(f, -EINVAL);
+        return f;
     }
-    if (err < 0)
-        (void)gyre_future_fail(f, err);
+    struct gyre_pool_user *user = begin_wait(loop, pool, &f);
+    struct waiter *waiter = user ? new_waiter(user, f, true, deadline) : NULL;
+    if (waiter) {
+        shut_pool(pool, mode); /* first: nobody may submit between the end and the news of it */
+        (void)work_wait(&waiter->work, user, &pool->end_waiters);
+    } else if (user) {
+        (void)gyre_future_fail(f, -ENOMEM);
+    }
     return f;
 }

@@ -8,9 +8,12 @@ void work_fire(struct gyre_call *call, void *arg)
     struct gyre_work *work = work_of_call(call);
 
     list_remove(&work->sibling);
-    loop_unhold(call->loop);
-    if (!work_is_ours(work)) /* whose memory may be reused now */
+    if (call->weight > 0)
+        loop_unhold(call->loop);
+    if (!work_is_ours(work)) { /* whose memory may be reused now */
         work_set_state(work, WORK_IDLE);
+        work->user = NULL;
+    }
     work->done(work, work->status, arg);
 }
 
@@ -94,6 +97,10 @@ bool work_withdraw(struct gyre_work *work)
 {
     struct gyre_pool *pool = work->user->pool;
 
+    if (unlikely(work_is_lost(work))) {
+        work_tell_cancelled(work);
+        return false;
+    }
     pool_lock(pool);
     bool waits = work_state_of(work) == WORK_QUEUED || work_state_of(work) == WORK_WAITING;
     work_unqueue(work);
@@ -106,6 +113,12 @@ bool work_withdraw(struct gyre_work *work)
     }
     pool_unlock(pool);
     return waits;
+}
+
+void work_abandon(struct gyre_work *work)
+{
+    work->call.weight = 0;
+    loop_unhold(work->call.loop);
 }
 
 /* ---- public */
@@ -139,15 +152,22 @@ int gyre_work_submit(struct gyre_work *work, struct gyre_pool *pool, unsigned fl
 
 bool gyre_work_cancel(struct gyre_work *work)
 {
-    if (!gyre_work_is_started(work) || !work_withdraw(work))
+    /* The check tells a loop that rests in a foreign one that it has work. */
+    if (!gyre_work_is_started(work) || call_check(&work->call) < 0 || !work_withdraw(work))
         return false;
     call_return(&work->call);
     return true;
 }
 
+static bool pool_is_ending(const struct gyre_work *work)
+{
+    return work->user && !work_is_lost(work) &&
+           __atomic_load_n(&work->user->pool->is_destroyed, __ATOMIC_RELAXED);
+}
+
 bool gyre_work_cancelled(const struct gyre_work *work)
 {
-    return work && __atomic_load_n(&work->call.sent, __ATOMIC_RELAXED);
+    return work && (__atomic_load_n(&work->call.sent, __ATOMIC_RELAXED) || pool_is_ending(work));
 }
 
 bool gyre_work_is_started(const struct gyre_work *work)

@@ -126,6 +126,7 @@ static void *worker_main(void *arg)
     this_pool = pool;
     sys_name_thread(pool->name);
     pool_lock(pool);
+    pool->starting--;
     uint64_t now = clock_now();
     while (pool->queued > 0 || sleep_for_work(pool)) {
         do
@@ -147,16 +148,17 @@ static int start_worker(struct gyre_pool *pool)
     if (err < 0)
         return err;
     pool->refs++;
+    pool->starting++;
     if (++pool->threads > pool->stats.max_threads)
         pool->stats.max_threads = pool->threads;
     return 0;
 }
 
-/* See to it that somebody takes what has just been queued: a sleeping worker, a new one, or one that
- * is busy now. */
+/* See to it that somebody takes what has just been queued: a worker that is on its way to the queue, a
+ * sleeping one, a new one, or one that is busy now. */
 static void rouse(struct gyre_pool *pool)
 {
-    if (pool->waking >= pool->queued)
+    if (pool->waking + pool->starting >= pool->queued)
         return;
     if (pool->waking < pool->sleeping) {
         pool->waking++;
