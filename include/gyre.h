@@ -9,6 +9,7 @@
 #include "gyre/future.h"
 #include "gyre/scope.h"
 #include "gyre/pool.h"
+#include "gyre/file.h"
 #include "gyre/test.h"
 
 #endif
