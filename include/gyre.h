@@ -10,6 +10,7 @@
 #include "gyre/scope.h"
 #include "gyre/pool.h"
 #include "gyre/resolve.h"
+#include "gyre/file.h"
 #include "gyre/test.h"
 
 #endif

@@ -196,8 +196,9 @@ GYRE_API bool gyre_work_is_started(const struct gyre_work *work);
 typedef int gyre_job_fn(struct gyre_job *job, void *arg);
 
 /* Run fn(job, arg) on a worker. The future is OK with what the job returned by gyre_job_return, or
- * fails with the error that fn returned; it is cancelled if fn returns -ECANCELED after it was asked
- * to stop, or never ran.
+ * fails with the error that fn returned, and what gyre_job_return was given is then its detail
+ * (gyre_future_detail); it is cancelled if fn returns -ECANCELED after it was asked to stop, or
+ * never ran.
  *
  * If the loop is closed, a job that runs goes on alone, and its result is dropped on the worker.
  * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled, and no longer
@@ -214,8 +215,8 @@ GYRE_API struct gyre_future *gyre_offload(struct gyre_loop *loop, struct gyre_po
                                           unsigned flags, gyre_job_fn *fn, gyre_drop_fn *drop,
                                           void *arg);
 
-/* On the worker: the value of the job, dropped if nobody takes it. The last call decides; a value
- * that is replaced is dropped at once. */
+/* On the worker: the value of the job, or the detail of its error, dropped if nobody takes it. The
+ * last call decides; a value that is replaced is dropped at once. */
 GYRE_API void gyre_job_return(struct gyre_job *job, void *value, gyre_drop_fn *drop);
 
 /* On the worker: the same of a job. */

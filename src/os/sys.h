@@ -7,6 +7,7 @@
 #ifndef GYRE_SYS_H
 #define GYRE_SYS_H
 
+#include <dirent.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 #ifdef __linux__
@@ -40,6 +42,26 @@ struct sys_table {
     void (*freeaddrinfo)(struct addrinfo *list);
     int (*getnameinfo)(const struct sockaddr *address, socklen_t size, char *host,
                        socklen_t host_size, char *service, socklen_t service_size, int flags);
+
+    /* Files. The first two are read and write once more, apart from those of wake-ups. */
+    ssize_t (*file_read)(int fd, void *buf, size_t size);
+    ssize_t (*file_write)(int fd, const void *buf, size_t size);
+    ssize_t (*pread)(int fd, void *buf, size_t size, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *buf, size_t size, off_t offset);
+    ssize_t (*copy_range)(int from, int to, size_t size); /* from position to position, inside the
+                                                             kernel; ENOSYS where it cannot */
+    int (*open_at)(int dir, const char *path, int flags, mode_t mode);
+    int (*file_close)(int fd);
+    int (*sync)(int fd); /* down to the medium */
+    int (*fstat)(int fd, struct stat *st);
+    int (*stat_at)(int dir, const char *path, struct stat *st, int flags);
+    int (*rename_at)(int from_dir, const char *from, int to_dir, const char *to);
+    int (*unlink_at)(int dir, const char *path, int flags);
+    int (*mkdir_at)(int dir, const char *path, mode_t mode);
+    DIR *(*open_dir)(int fd);
+    struct dirent *(*read_dir)(DIR *stream); /* NULL and errno 0 at the end */
+    int (*close_dir)(DIR *stream);
+    mode_t (*entry_type)(const struct dirent *entry); /* as S_IFMT; 0: the system does not say */
 #ifdef __linux__
     int (*epoll_create)(void); /* close-on-exec */
     int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);
@@ -62,6 +84,8 @@ extern const struct sys_table *sys;
 int sys_is_open(int fd);
 int sys_pipe(int fds[2]);
 int sys_no_timer_slack(uint64_t ns);
+int sys_open_at(int dir, const char *path, int flags, mode_t mode);
+ssize_t sys_no_copy_range(int from, int to, size_t size);
 
 /* Name the calling thread, at most 15 bytes, where there is a way. */
 void sys_name_thread(const char *name);

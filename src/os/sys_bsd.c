@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/event.h>
 #include <unistd.h>
+#ifdef __FreeBSD__
+#include <sys/param.h>
+#endif
 
 static int bsd_kqueue(void)
 {
@@ -30,6 +34,30 @@ static int bsd_kevent(int kq, const struct kevent *changes, int change_count, st
 #else
     return kevent(kq, changes, change_count, events, event_count, timeout);
 #endif
+}
+
+static ssize_t bsd_copy_range(int from, int to, size_t size)
+{
+#if defined(__FreeBSD__) && __FreeBSD_version >= 1300000
+    return copy_file_range(from, NULL, to, NULL, size, 0);
+#else
+    return sys_no_copy_range(from, to, size);
+#endif
+}
+
+/* macOS: fsync leaves it in the drive's cache. Not every file system there can do better. */
+static int bsd_sync(int fd)
+{
+#ifdef F_FULLFSYNC
+    if (fcntl(fd, F_FULLFSYNC) == 0)
+        return 0;
+#endif
+    return fsync(fd);
+}
+
+static mode_t bsd_entry_type(const struct dirent *entry)
+{
+    return (mode_t)DTTOIF(entry->d_type);
 }
 
 void sys_name_thread(const char *name)
@@ -57,6 +85,23 @@ const struct sys_table sys_real = {
     .getaddrinfo = getaddrinfo,
     .freeaddrinfo = freeaddrinfo,
     .getnameinfo = getnameinfo,
+    .file_read = read,
+    .file_write = write,
+    .pread = pread,
+    .pwrite = pwrite,
+    .copy_range = bsd_copy_range,
+    .open_at = sys_open_at,
+    .file_close = close,
+    .sync = bsd_sync,
+    .fstat = fstat,
+    .stat_at = fstatat,
+    .rename_at = renameat,
+    .unlink_at = unlinkat,
+    .mkdir_at = mkdirat,
+    .open_dir = fdopendir,
+    .read_dir = readdir,
+    .close_dir = closedir,
+    .entry_type = bsd_entry_type,
     .kqueue = bsd_kqueue,
     .kevent = bsd_kevent,
 };

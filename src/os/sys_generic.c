@@ -3,11 +3,20 @@
  * SPDX-License-Identifier: MIT */
 #include "os/sys.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 void sys_name_thread(const char *name)
 {
     (void)name;
+}
+
+/* POSIX has no member for it. */
+static mode_t generic_entry_type(const struct dirent *entry)
+{
+    (void)entry;
+    return 0;
 }
 
 const struct sys_table sys_real = {
@@ -24,4 +33,21 @@ const struct sys_table sys_real = {
     .getaddrinfo = getaddrinfo,
     .freeaddrinfo = freeaddrinfo,
     .getnameinfo = getnameinfo,
+    .file_read = read,
+    .file_write = write,
+    .pread = pread,
+    .pwrite = pwrite,
+    .copy_range = sys_no_copy_range,
+    .open_at = sys_open_at,
+    .file_close = close,
+    .sync = fsync,
+    .fstat = fstat,
+    .stat_at = fstatat,
+    .rename_at = renameat,
+    .unlink_at = unlinkat,
+    .mkdir_at = mkdirat,
+    .open_dir = fdopendir,
+    .read_dir = readdir,
+    .close_dir = closedir,
+    .entry_type = generic_entry_type,
 };

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -72,6 +73,21 @@ static int linux_timerfd_settime(int fd, uint64_t delay_ns)
     return timerfd_settime(fd, 0, &its, NULL);
 }
 
+/* By number as well: older C libraries do not have it. */
+static ssize_t linux_copy_range(int from, int to, size_t size)
+{
+#ifdef SYS_copy_file_range
+    return syscall(SYS_copy_file_range, from, NULL, to, NULL, size, 0u);
+#else
+    return sys_no_copy_range(from, to, size);
+#endif
+}
+
+static mode_t linux_entry_type(const struct dirent *entry)
+{
+    return (mode_t)DTTOIF(entry->d_type);
+}
+
 void sys_name_thread(const char *name)
 {
     (void)pthread_setname_np(pthread_self(), name);
@@ -91,6 +107,23 @@ const struct sys_table sys_real = {
     .getaddrinfo = getaddrinfo,
     .freeaddrinfo = freeaddrinfo,
     .getnameinfo = getnameinfo,
+    .file_read = read,
+    .file_write = write,
+    .pread = pread,
+    .pwrite = pwrite,
+    .copy_range = linux_copy_range,
+    .open_at = sys_open_at,
+    .file_close = close,
+    .sync = fsync,
+    .fstat = fstat,
+    .stat_at = fstatat,
+    .rename_at = renameat,
+    .unlink_at = unlinkat,
+    .mkdir_at = mkdirat,
+    .open_dir = fdopendir,
+    .read_dir = readdir,
+    .close_dir = closedir,
+    .entry_type = linux_entry_type,
     .epoll_create = linux_epoll_create,
     .epoll_ctl = epoll_ctl,
     .epoll_wait = epoll_wait,

@@ -123,14 +123,14 @@ static void settle_job(struct gyre_job *job, int status)
     }
     if (status == -ECANCELED && gyre_future_is_cancelling(f)) {
         gyre_future_abandon(f);
-    } else if (status < 0) {
-        (void)gyre_future_fail(f, status);
-    } else {
-        gyre_drop_fn *drop = job->value_drop;
-
-        job->value_drop = NULL;
-        (void)gyre_future_resolve(f, job->value, drop);
+        return;
     }
+    gyre_drop_fn *drop = job->value_drop;
+    job->value_drop = NULL;
+    if (status < 0)
+        (void)gyre_future_fail_with(f, status, NULL, job->value, drop);
+    else
+        (void)gyre_future_resolve(f, job->value, drop);
 }
 
 void job_done(struct gyre_work *work, int status, void *arg)

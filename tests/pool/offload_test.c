@@ -118,7 +118,7 @@ static void taken_value_is_not_dropped(void **state)
     assert_int_equal(values_dropped(), 0);
 }
 
-static void error_of_the_job_is_the_futures_and_its_value_is_dropped(void **state)
+static void error_of_the_job_is_the_futures_and_its_value_the_detail(void **state)
 {
     struct fixture *f = fixture_of(state);
     struct gyre_future *future = offload(f, 0, held_job);
@@ -128,8 +128,10 @@ static void error_of_the_job_is_the_futures_and_its_value_is_dropped(void **stat
     run_all(f);
     assert_int_equal(gyre_future_error(future), -EIO);
     assert_null(gyre_future_peek(future));
-    assert_int_equal(values_dropped(), 1);
+    assert_ptr_equal(gyre_future_detail(future), &job);
+    assert_int_equal(values_dropped(), 0);
     gyre_future_unref(future);
+    assert_int_equal(values_dropped(), 1);
 }
 
 static int job_without_value(struct gyre_job *j, void *arg)
@@ -519,7 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JOB_TEST(value_of_the_job_is_the_futures),
         JOB_TEST(taken_value_is_not_dropped),
-        JOB_TEST(error_of_the_job_is_the_futures_and_its_value_is_dropped),
+        JOB_TEST(error_of_the_job_is_the_futures_and_its_value_the_detail),
         JOB_TEST(job_without_a_value_is_ok),
         JOB_TEST(replaced_values_are_dropped_at_once),
         JOB_TEST(detached_job_goes_on_and_its_value_is_dropped),

@@ -1,9 +1,8 @@
 /* See fault.h.
  *
  * SPDX-License-Identifier: MIT */
-#include "support/fault.h"
+#include "support/fault_core.h"
 
-#include "os/sys.h"
 #include "os/thread.h"
 
 #include <errno.h>
@@ -14,27 +13,20 @@
 
 /* ------------------------------------------------------------------ faults */
 
-/* `left` calls until it strikes, that one included; 0: not armed. */
-struct fault {
-    unsigned left;
-    int err;
-    bool forever;
-};
-
 static struct fault memory_fault;
 static struct fault any_fault;
 static struct fault call_faults[SYS_KINDS];
 static bool fired;
 static unsigned met_by = SYS_KINDS;
 
-static void disarm(struct fault *fault)
+void fault_disarm(struct fault *fault)
 {
     __atomic_store_n(&fault->left, 0, __ATOMIC_SEQ_CST);
 }
 
-static void arm(struct fault *fault, unsigned n, int err, bool forever)
+void fault_arm(struct fault *fault, unsigned n, int err, bool forever)
 {
-    disarm(fault);
+    fault_disarm(fault);
     __atomic_store_n(&fault->err, err, __ATOMIC_SEQ_CST);
     __atomic_store_n(&fault->forever, forever, __ATOMIC_SEQ_CST);
     __atomic_store_n(&fired, false, __ATOMIC_SEQ_CST);
@@ -42,8 +34,7 @@ static void arm(struct fault *fault, unsigned n, int err, bool forever)
     __atomic_store_n(&fault->left, n, __ATOMIC_SEQ_CST);
 }
 
-/* Count one call; whether it is to fail. */
-static bool strikes(struct fault *fault)
+bool fault_strikes(struct fault *fault)
 {
     unsigned left = __atomic_load_n(&fault->left, __ATOMIC_SEQ_CST);
 
@@ -61,7 +52,7 @@ static bool strikes(struct fault *fault)
     return false;
 }
 
-static bool is_armed(const struct fault *fault)
+bool fault_is_armed(const struct fault *fault)
 {
     return __atomic_load_n(&fault->left, __ATOMIC_SEQ_CST) > 0;
 }
@@ -78,34 +69,35 @@ enum sys_call fault_met_by(void)
 
 bool fault_armed(void)
 {
-    bool armed = is_armed(&memory_fault) || is_armed(&any_fault);
+    bool armed = fault_is_armed(&memory_fault) || fault_is_armed(&any_fault) || fault_files_armed();
 
     for (int i = 0; i < SYS_KINDS; i++)
-        armed = armed || is_armed(&call_faults[i]);
+        armed = armed || fault_is_armed(&call_faults[i]);
     return armed;
 }
 
 void disarm_faults(void)
 {
-    disarm(&memory_fault);
-    disarm(&any_fault);
+    fault_disarm(&memory_fault);
+    fault_disarm(&any_fault);
+    fault_disarm_files();
     for (int i = 0; i < SYS_KINDS; i++)
-        disarm(&call_faults[i]);
+        fault_disarm(&call_faults[i]);
 }
 
 void fail_allocation(unsigned n, bool forever)
 {
-    arm(&memory_fault, n, ENOMEM, forever);
+    fault_arm(&memory_fault, n, ENOMEM, forever);
 }
 
 void fail_syscall(unsigned n, int err, bool forever)
 {
-    arm(&any_fault, n, err, forever);
+    fault_arm(&any_fault, n, err, forever);
 }
 
 void fail_call(enum sys_call which, unsigned n, int err, bool forever)
 {
-    arm(&call_faults[which], n, err, forever);
+    fault_arm(&call_faults[which], n, err, forever);
 }
 
 /* ------------------------------------------------------------------ memory */
@@ -159,7 +151,7 @@ static void give_back(void *memory, size_t size)
 static bool may_allocate(void)
 {
     __atomic_add_fetch(&allocation_count, 1, __ATOMIC_SEQ_CST);
-    return !strikes(&memory_fault);
+    return !fault_strikes(&memory_fault);
 }
 
 static void *counting_alloc(void *ctx, size_t size)
@@ -218,11 +210,11 @@ unsigned long all_sys_calls(void)
     return sum;
 }
 
-static bool strikes_call(struct fault *fault, enum sys_call which)
+bool fault_strikes_call(struct fault *fault, enum sys_call which)
 {
     unsigned nobody = SYS_KINDS;
 
-    if (!strikes(fault))
+    if (!fault_strikes(fault))
         return false;
     (void)__atomic_compare_exchange_n(&met_by, &nobody, which, false, __ATOMIC_SEQ_CST,
                                       __ATOMIC_SEQ_CST);
@@ -230,13 +222,12 @@ static bool strikes_call(struct fault *fault, enum sys_call which)
     return true;
 }
 
-/* Count a call; whether it is to fail, with errno set. */
-static bool refuses(enum sys_call which)
+bool fault_refuses(enum sys_call which)
 {
     __atomic_add_fetch(&counts[which], 1, __ATOMIC_SEQ_CST);
-    if (strikes_call(&call_faults[which], which))
+    if (fault_strikes_call(&call_faults[which], which))
         return true;
-    return which < SYS_CLOSE && strikes_call(&any_fault, which);
+    return which < SYS_CLOSE && fault_strikes_call(&any_fault, which);
 }
 
 void at_next_wait(void (*fn)(void *arg), void *arg)
@@ -253,17 +244,17 @@ static bool refuses_wait(enum sys_call which)
     if (hook)
         hook(wait_hook_arg);
     __atomic_add_fetch(&counts[SYS_WAIT], 1, __ATOMIC_SEQ_CST);
-    return refuses(which) || strikes_call(&call_faults[SYS_WAIT], which);
+    return fault_refuses(which) || fault_strikes_call(&call_faults[SYS_WAIT], which);
 }
 
 static ssize_t count_read(int fd, void *buf, size_t size)
 {
-    return refuses(SYS_READ) ? -1 : below->read(fd, buf, size);
+    return fault_refuses(SYS_READ) ? -1 : below->read(fd, buf, size);
 }
 
 static ssize_t count_write(int fd, const void *buf, size_t size)
 {
-    return refuses(SYS_WRITE) ? -1 : below->write(fd, buf, size);
+    return fault_refuses(SYS_WRITE) ? -1 : below->write(fd, buf, size);
 }
 
 /* Also when it is to fail: the number is free again after any close. */
@@ -271,17 +262,17 @@ static int count_close(int fd)
 {
     int result = below->close(fd);
 
-    return refuses(SYS_CLOSE) ? -1 : result;
+    return fault_refuses(SYS_CLOSE) ? -1 : result;
 }
 
 static int count_is_open(int fd)
 {
-    return refuses(SYS_IS_OPEN) ? -1 : below->is_open(fd);
+    return fault_refuses(SYS_IS_OPEN) ? -1 : below->is_open(fd);
 }
 
 static int count_wake_pair(int fds[2])
 {
-    return refuses(SYS_WAKE_PAIR) ? -1 : below->wake_pair(fds);
+    return fault_refuses(SYS_WAKE_PAIR) ? -1 : below->wake_pair(fds);
 }
 
 static int count_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
@@ -291,7 +282,7 @@ static int count_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 static int count_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
-    return refuses(SYS_SIGACTION) ? -1 : below->sigaction(signo, act, old);
+    return fault_refuses(SYS_SIGACTION) ? -1 : below->sigaction(signo, act, old);
 }
 
 static int count_clock_gettime(clockid_t clock, struct timespec *ts)
@@ -303,13 +294,13 @@ static int count_clock_gettime(clockid_t clock, struct timespec *ts)
 static int count_thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *),
                                void *arg)
 {
-    return refuses(SYS_THREAD_CREATE) ? errno : below->thread_create(thread, attr, main, arg);
+    return fault_refuses(SYS_THREAD_CREATE) ? errno : below->thread_create(thread, attr, main, arg);
 }
 
 static int count_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                              struct addrinfo **list)
 {
-    return refuses(SYS_GETADDRINFO) ? EAI_SYSTEM : below->getaddrinfo(host, service, hints, list);
+    return fault_refuses(SYS_GETADDRINFO) ? EAI_SYSTEM : below->getaddrinfo(host, service, hints, list);
 }
 
 static void count_freeaddrinfo(struct addrinfo *list)
@@ -320,25 +311,25 @@ static void count_freeaddrinfo(struct addrinfo *list)
 static int count_getnameinfo(const struct sockaddr *address, socklen_t size, char *host,
                              socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
-    if (refuses(SYS_GETNAMEINFO))
+    if (fault_refuses(SYS_GETNAMEINFO))
         return EAI_SYSTEM;
     return below->getnameinfo(address, size, host, host_size, service, service_size, flags);
 }
 
 static int count_timer_slack(uint64_t ns)
 {
-    return refuses(SYS_TIMER_SLACK) ? -1 : below->timer_slack(ns);
+    return fault_refuses(SYS_TIMER_SLACK) ? -1 : below->timer_slack(ns);
 }
 
 #ifdef __linux__
 static int count_epoll_create(void)
 {
-    return refuses(SYS_EPOLL_CREATE) ? -1 : below->epoll_create();
+    return fault_refuses(SYS_EPOLL_CREATE) ? -1 : below->epoll_create();
 }
 
 static int count_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-    return refuses(SYS_EPOLL_CTL) ? -1 : below->epoll_ctl(epfd, op, fd, event);
+    return fault_refuses(SYS_EPOLL_CTL) ? -1 : below->epoll_ctl(epfd, op, fd, event);
 }
 
 static int count_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms)
@@ -362,31 +353,31 @@ static int count_epoll_pwait2(int epfd, struct epoll_event *events, int max, uin
 
 static int count_timerfd_create(void)
 {
-    return refuses(SYS_TIMERFD_CREATE) ? -1 : below->timerfd_create();
+    return fault_refuses(SYS_TIMERFD_CREATE) ? -1 : below->timerfd_create();
 }
 
 static int count_timerfd_settime(int fd, uint64_t delay_ns)
 {
-    return refuses(SYS_TIMERFD_SETTIME) ? -1 : below->timerfd_settime(fd, delay_ns);
+    return fault_refuses(SYS_TIMERFD_SETTIME) ? -1 : below->timerfd_settime(fd, delay_ns);
 }
 #endif
 
 #ifdef GYRE_HAVE_KQUEUE
 static int count_kqueue(void)
 {
-    return refuses(SYS_KQUEUE) ? -1 : below->kqueue();
+    return fault_refuses(SYS_KQUEUE) ? -1 : below->kqueue();
 }
 
 static int count_kevent(int kq, const struct kevent *changes, int change_count,
                         struct kevent *events, int event_count, const struct timespec *timeout)
 {
-    if (event_count > 0 ? refuses_wait(SYS_KEVENT) : refuses(SYS_KEVENT))
+    if (event_count > 0 ? refuses_wait(SYS_KEVENT) : fault_refuses(SYS_KEVENT))
         return -1;
     return below->kevent(kq, changes, change_count, events, event_count, timeout);
 }
 #endif
 
-static const struct sys_table counting_calls = {
+static struct sys_table counting_calls = {
     .read = count_read,
     .write = count_write,
     .close = count_close,
@@ -418,11 +409,13 @@ void fault_install(void)
 {
     disarm_faults();
     at_next_wait(NULL, NULL);
+    fault_reset_files();
     memset(counts, 0, sizeof(counts));
     fired = false;
     if (below)
         return;
     below = sys;
+    fault_fill_files(&counting_calls, below);
     sys = &counting_calls;
 }
 

@@ -31,6 +31,24 @@ enum sys_call {
     SYS_GETADDRINFO,
     SYS_GETNAMEINFO,
 
+    /* Files: also counted by fail_file_call. */
+    SYS_FILE_READ,
+    SYS_FILE_WRITE,
+    SYS_PREAD,
+    SYS_PWRITE,
+    SYS_COPY_RANGE,
+    SYS_OPEN_AT,
+    SYS_FILE_CLOSE,
+    SYS_SYNC,
+    SYS_FSTAT,
+    SYS_STAT_AT,
+    SYS_RENAME_AT,
+    SYS_UNLINK_AT,
+    SYS_MKDIR_AT,
+    SYS_OPEN_DIR,
+    SYS_READ_DIR,
+    SYS_CLOSE_DIR,
+
     /* These are counted, and fail only by fail_call; clock_gettime never fails. */
     SYS_CLOSE,
     SYS_TIMER_SLACK,
@@ -59,6 +77,20 @@ void fail_allocation(unsigned n, bool forever);
 
 void fail_syscall(unsigned n, int err, bool forever);
 void fail_call(enum sys_call which, unsigned n, int err, bool forever);
+
+/* Only calls for files count, whichever thread makes them. */
+void fail_file_call(unsigned n, int err, bool forever);
+
+/* Let reads and writes of files, and copies inside the kernel, move at most so many bytes at a time.
+ * 0: as many as they are asked to. */
+void shorten_transfers(size_t most);
+
+/* Let directories not tell the types of their entries, as some file systems do not. */
+void hide_entry_types(bool on);
+
+/* Call fn(arg) once, before the n-th call from now of one kind for files, on the thread that makes
+ * it. */
+void at_file_call(enum sys_call which, unsigned n, void (*fn)(void *arg), void *arg);
 
 /* How many calls of one kind, or of all but clock_gettime, came since setup. */
 unsigned long sys_calls(enum sys_call which);

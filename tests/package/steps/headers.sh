@@ -11,7 +11,8 @@ compile_header() {
         -Wshadow -Wconversion -Wundef -Werror -I"$prefix/include/there" "$work/header_user"
 }
 
-for header in gyre.h gyre/base.h gyre/loop.h gyre/future.h gyre/scope.h gyre/pool.h gyre/resolve.h gyre/test.h; do
+for header in gyre.h gyre/base.h gyre/loop.h gyre/future.h gyre/scope.h gyre/pool.h gyre/file.h \
+    gyre/resolve.h gyre/test.h; do
     for compiler in "$cc" gcc clang; do
         command -v "$compiler" >/dev/null || continue
         for standard in c99 c11 c17; do
@@ -73,6 +74,7 @@ prints loop.h "half a second later"
 prints future.h "slept"
 prints scope.h "out of time"
 prints pool.h "500500"
+prints file.h "to be kept"
 prints resolve.h "1"
 
 {

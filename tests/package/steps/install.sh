@@ -25,6 +25,7 @@ lib=$prefix/lib
 cat >"$work/should_be" <<'END'
 ./include/there/gyre.h
 ./include/there/gyre/base.h
+./include/there/gyre/file.h
 ./include/there/gyre/future.h
 ./include/there/gyre/loop.h
 ./include/there/gyre/pool.h

@@ -1,0 +1,53 @@
+/* A call for a file, on its way to a worker, and the memory of requests and of values.
+ *
+ * Invariants: a request belongs to the loop's thread until it is submitted, then to its job, and is
+ * freed by whoever ends that. A block remembers the allocator it came from, so that whoever holds
+ * one can free it, with the loop and the pool long gone.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef GYRE_REQUEST_H
+#define GYRE_REQUEST_H
+
+#include "gyre/file.h"
+
+#include <sys/types.h>
+
+struct file_request {
+    /* On the worker: 0, with the value given to gyre_job_return, or a negative errno. */
+    int (*run)(struct gyre_job *job, struct file_request *r);
+
+    /* It has been accepted and will never run. May be NULL. */
+    void (*lost)(struct file_request *r);
+
+    const char *path; /* copied; as `to` */
+    const char *to;
+    int fd;
+    int flags;
+    mode_t mode;
+    void *buf;
+    const void *data;
+    size_t size;
+    off_t offset; /* NO_OFFSET: none */
+    struct gyre_dir *dir;
+};
+
+/* Have a copy of `model` run on a worker. A future that has failed already when this returns is a
+ * refusal. */
+struct gyre_future *file_submit(struct gyre_loop *loop, struct gyre_pool *pool, unsigned flags,
+                                const struct file_request *model);
+
+/* A future that has failed with `err`. */
+struct gyre_future *file_refuse(struct gyre_loop *loop, int err);
+
+static inline bool file_was_refused(const struct gyre_future *f)
+{
+    return gyre_future_state(f) == GYRE_FUTURE_ERR;
+}
+
+/* ---- blocks, freed by gyre_file_free; NULL: no memory */
+
+void *block_make(const struct gyre_allocator *allocator, size_t size);
+void *block_resize(void *block, size_t size); /* on failure it is as it was */
+const struct gyre_allocator *block_allocator(const void *block);
+
+#endif
