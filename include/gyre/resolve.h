@@ -74,7 +74,7 @@ struct gyre_resolve_query {
  *             alphabets must be encoded first), a label that is empty, has more than 63 bytes or is
  *             wrongly encoded; -ENAMETOOLONG the host has more than 255 bytes, the service more than
  *             31; GYRE_ENOHOST there is no such name, or no address of that family;
- *             GYRE_ENOSERVICE no such service; -EAGAIN the name servers did not answer, or the
+ *             GYRE_ENOSERVICE no such service, or no such port; -EAGAIN the name servers did not answer, or the
  *             queue is full; GYRE_ENAMESERVER they failed; -EAFNOSUPPORT; else as gyre_offload.
  * Source:     pool/resolve.c, pool/hostname.c; tests: resolve_test.c, hostname_test.c.
  */
