@@ -360,7 +360,11 @@ static int read_address(struct reverse *reverse, const struct sockaddr *address,
     reverse->size = size;
     reverse->flags = flags & GYRE_RESOLVE_NUMERIC ? NI_NUMERICHOST | NI_NUMERICSERV : 0;
     sa_family_t family = reverse->address.ss_family;
-    return family == AF_INET || family == AF_INET6 ? 0 : -EAFNOSUPPORT;
+    if (family != AF_INET && family != AF_INET6)
+        return -EAFNOSUPPORT;
+    return size < (family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6))
+               ? -EINVAL
+               : 0;
 }
 
 struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,
