@@ -199,8 +199,9 @@ typedef int gyre_job_fn(struct gyre_job *job, void *arg);
  * to stop, or never ran.
  *
  * If the loop is closed, a job that runs goes on alone, and its result is dropped on the worker.
- * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled: its result is
- * dropped when it comes, on the loop's thread, or on the worker if the loop is closed.
+ * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled, nor does it
+ * keep the loop alive: its result is dropped when it comes, on the loop's thread, or on the worker
+ * if the loop is closed.
  *
  * Ownership:  accepted, `arg` belongs to the job: exactly one of fn and drop, which may be NULL,
  *             gets it, drop if the job never runs. If the future is a refusal (it has failed already

@@ -173,6 +173,9 @@ static inline bool work_is_ours(const struct gyre_work *work)
 /* Whether the job uses memory that goes when its loop is closed. */
 bool job_borrows(const struct gyre_work *work);
 
+/* Whether nobody waits for it any more, not even the loop. On the loop's thread. */
+bool job_is_forsaken(const struct gyre_work *work);
+
 /* Whether gyre_loop_close has to wait for it while it runs. */
 static inline bool work_is_awaited(const struct gyre_work *work)
 {

@@ -32,6 +32,11 @@ bool job_borrows(const struct gyre_work *work)
     return container_of((uintptr_t)work, struct gyre_job, work)->flags & GYRE_JOB_BORROWS;
 }
 
+bool job_is_forsaken(const struct gyre_work *work)
+{
+    return !container_of((uintptr_t)work, struct gyre_job, work)->future;
+}
+
 /* ---- on the worker */
 
 static void run_job(struct gyre_work *work, void *arg)
@@ -138,11 +143,18 @@ void job_done(struct gyre_work *work, int status, void *arg)
     free_job(job);
 }
 
+/* The loop need not stay alive for it. */
+static void forsake_job(struct gyre_job *job)
+{
+    job->future = NULL;
+    loop_unhold(job->work.call.loop);
+}
+
 static void abandon_job(struct gyre_job *job)
 {
     struct gyre_pool *pool = job->work.user->pool;
 
-    job->future = NULL;
+    forsake_job(job);
     pool_lock(pool);
     job->is_abandoned = true;
     pool_unlock(pool);
@@ -154,7 +166,7 @@ static int cancel_job(struct gyre_future *f, void *op)
 
     (void)f;
     if (work_withdraw(&job->work)) {
-        job->future = NULL;
+        forsake_job(job);
         call_return(&job->work.call); /* to be freed: its argument may want to be dropped later */
         return 0;
     }

@@ -8,7 +8,8 @@ void work_fire(struct gyre_call *call, void *arg)
     struct gyre_work *work = work_of_call(call);
 
     list_remove(&work->sibling);
-    loop_unhold(call->loop);
+    if (work->done != job_done || !job_is_forsaken(work))
+        loop_unhold(call->loop);
     if (!work_is_ours(work)) /* whose memory may be reused now */
         work_set_state(work, WORK_IDLE);
     work->done(work, work->status, arg);
