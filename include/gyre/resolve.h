@@ -74,9 +74,11 @@ struct gyre_resolve_query {
  *             alphabets must be encoded first), a label that is empty, has more than 63 bytes or is
  *             wrongly encoded; -ENAMETOOLONG the host has more than 255 bytes, the service more than
  *             31; GYRE_ENOHOST there is no such name, or no address of that family;
- *             GYRE_ENOSERVICE no such service; -EAGAIN the name servers did not answer, or the
- *             queue is full; GYRE_ENAMESERVER they failed; -EAFNOSUPPORT; else as gyre_offload.
- * Source:     pool/resolve.c, pool/hostname.c; tests: resolve_test.c, hostname_test.c.
+ *             GYRE_ENOSERVICE no such service, or no such port; -EAGAIN the name servers did not
+ *             answer, or the queue is full; GYRE_ENAMESERVER they failed; -EAFNOSUPPORT; else as
+ *             gyre_offload.
+ * Source:     pool/resolve.c, pool/hostname.c; tests: resolve_test.c, resolve_refuse_test.c,
+ *             resolve_cancel_test.c, resolve_starve_test.c, hostname_test.c.
  */
 GYRE_API struct gyre_future *gyre_resolve_with(struct gyre_loop *loop, struct gyre_pool *pool,
                                                const struct gyre_resolve_query *query);
@@ -98,6 +100,7 @@ struct gyre_name {
  * gyre_name_free. With GYRE_RESOLVE_NUMERIC both are written as numbers, without any thread.
  *
  * Errors:     -EINVAL; -EAFNOSUPPORT not an internet address; else as above.
+ * Source:     pool/resolve.c; tests: resolve_address_test.c.
  */
 GYRE_API struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,
                                                   const struct sockaddr *address, socklen_t size,

@@ -95,8 +95,8 @@ static bool is_decodable(const char *text, size_t length)
     const char *at = text;
     uint32_t points = 0, code = FIRST_CODE, bias = FIRST_BIAS, sum = 0;
 
-    /* Before the last hyphen stand the ASCII characters. */
-    for (const char *c = text; c < end; c++)
+    /* Before the last hyphen stand the ASCII characters; without any there is no such hyphen. */
+    for (const char *c = text + 1; c < end; c++)
         if (*c == '-') {
             points = (uint32_t)(c - text);
             at = c + 1;

@@ -8,10 +8,13 @@
 #include "pool/core.h"
 #include "pool/hostname.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { SERVICE_LIMIT = 31 };
+enum { SERVICE_LIMIT = 31, PORT_LIMIT = 65535 };
 
 /* A value in one block, behind what is needed to free it. */
 struct found {
@@ -121,6 +124,7 @@ struct lookup {
     struct gyre_allocator allocator;
     struct addrinfo hints;
     bool has_host;
+    bool is_address; /* the host, as a number */
     bool has_service;
     char host[HOSTNAME_LIMIT + 1];
     char service[SERVICE_LIMIT + 1];
@@ -165,6 +169,53 @@ static int run_lookup(struct gyre_job *job, void *arg)
     return err;
 }
 
+/* Whether it is an address, of any family, which has no name that could be looked up. */
+static bool is_address(const char *host)
+{
+    char address[HOSTNAME_LIMIT + 1] = "";
+    struct in6_addr in6;
+    struct in_addr in;
+
+    memcpy(address, host, strcspn(host, "%")); /* without the zone */
+    return inet_pton(AF_INET, host, &in) == 1 || inet_pton(AF_INET6, address, &in6) == 1;
+}
+
+static bool is_port(const char *service)
+{
+    return service[0] != '\0' && service[strspn(service, "0123456789")] == '\0';
+}
+
+/* A port, or what begins like a name. Systems make ports of other things, too: of those that are too
+ * large, of numbers with a sign or spaces, of nothing, of a star. */
+static bool may_be_service(const char *service)
+{
+    char first = (char)(service[0] | 32);
+
+    if (is_port(service))
+        return strtoul(service, NULL, 10) <= PORT_LIMIT;
+    return (first >= 'a' && first <= 'z') || (service[0] >= '0' && service[0] <= '9');
+}
+
+/* Whether it makes sense: 0 or why not. */
+static int check_lookup(struct lookup *lookup)
+{
+    lookup->is_address = is_address(lookup->host);
+    int err = lookup->has_host && !lookup->is_address
+                  ? hostname_check(lookup->host, strlen(lookup->host))
+                  : 0;
+    if (err < 0)
+        return err;
+    return lookup->has_service && !may_be_service(lookup->service) ? GYRE_ENOSERVICE : 0;
+}
+
+/* Whether something stands there that may be a name, and may be asked for. */
+static bool has_name(const struct lookup *lookup)
+{
+    bool is_numeric = lookup->is_address || lookup->hints.ai_flags & AI_NUMERICHOST;
+
+    return (lookup->has_host && !is_numeric) || (lookup->has_service && !is_port(lookup->service));
+}
+
 /* Take over what is asked for: 0 or why it cannot be asked. */
 static int read_query(struct lookup *lookup, const struct gyre_resolve_query *query)
 {
@@ -195,7 +246,7 @@ static int read_query(struct lookup *lookup, const struct gyre_resolve_query *qu
     lookup->hints.ai_flags = (q.flags & GYRE_RESOLVE_PASSIVE ? AI_PASSIVE : 0) |
                              (q.flags & GYRE_RESOLVE_NUMERIC ? AI_NUMERICHOST : 0) |
                              (q.flags & GYRE_RESOLVE_CANONICAL ? AI_CANONNAME : 0);
-    return 0;
+    return check_lookup(lookup);
 }
 
 /* A future that is settled already: with what was found, or an error. */
@@ -238,12 +289,8 @@ struct gyre_future *gyre_resolve_with(struct gyre_loop *loop, struct gyre_pool *
         return answer(loop, err, NULL);
 
     err = ask_resolver(&lookup, AI_NUMERICHOST | AI_NUMERICSERV, &found);
-    if (err != GYRE_ENOHOST && err != GYRE_ENOSERVICE)
+    if ((err != GYRE_ENOHOST && err != GYRE_ENOSERVICE) || !has_name(&lookup))
         return answer(loop, err, found);
-    /* It is a name, if not a bad one, and somebody may know it. */
-    if (lookup.has_host && !(lookup.hints.ai_flags & AI_NUMERICHOST) &&
-        (err = hostname_check(lookup.host, strlen(lookup.host))) < 0)
-        return answer(loop, err, NULL);
     return offload_lookup(loop, pool, &lookup);
 }
 
@@ -313,7 +360,11 @@ static int read_address(struct reverse *reverse, const struct sockaddr *address,
     reverse->size = size;
     reverse->flags = flags & GYRE_RESOLVE_NUMERIC ? NI_NUMERICHOST | NI_NUMERICSERV : 0;
     sa_family_t family = reverse->address.ss_family;
-    return family == AF_INET || family == AF_INET6 ? 0 : -EAFNOSUPPORT;
+    if (family != AF_INET && family != AF_INET6)
+        return -EAFNOSUPPORT;
+    return size < (family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6))
+               ? -EINVAL
+               : 0;
 }
 
 struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,
