@@ -80,18 +80,30 @@ static bool state_agrees(int i)
            real[i]->refs == (uint32_t)f->refs && !(real[i]->flags & FUTURE_OWNED) != f->is_owned;
 }
 
+/* Those it lists, in their order: only futures of several inputs do, and groups. */
+static bool failures_agree(int i)
+{
+    const struct model_future *f = &m.f[i];
+    bool agrees = f->kind == JOIN || !gyre_future_failure(real[i], (size_t)f->failures);
+
+    for (int k = 0; k < f->failures && agrees; k++)
+        agrees = gyre_future_failure(real[i], (size_t)k) == real[f->failure[k]];
+    return agrees;
+}
+
 static bool held_future_agrees(int i)
 {
     const struct model_future *f = &m.f[i];
     const struct model_future *holder = &m.f[holder_of_value(i)];
     int value = f->state == GYRE_FUTURE_OK && holder->state == GYRE_FUTURE_OK ? holder->value : 0;
     bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
-    bool agrees = !f->is_free && state_agrees(i) && gyre_future_peek(real[i]) == pointer_to(value);
+    bool agrees = !f->is_free && state_agrees(i) && failures_agree(i) &&
+                  gyre_future_peek(real[i]) == pointer_to(value);
 
     for (int s = 1; s < SCOPES && agrees; s++)
         if (is_in_use(s))
-            agrees = gyre_scope_caused(scope_of(s), real[i]) ==
-                     (has_reason && f->cause == m.s[s].life);
+            agrees =
+                gyre_scope_caused(scope_of(s), real[i]) == (has_reason && f->cause == m.s[s].life);
     return agrees;
 }
 
@@ -458,8 +470,7 @@ static void model_combine(void)
     }
     if (the_kind == WITHIN && is_pending(the_inputs[0])) {
         if (the_time == 0) {
-            f->is_late = true;
-            request_inputs(the_future, GYRE_REASON_TIMEOUT, 0);
+            end_time(the_future);
         } else {
             f->deadline = m.now + the_time;
             f->seq = ++m.seqs;

@@ -56,6 +56,7 @@ struct model_future {
     int count, input[INPUTS];
     bool is_linked[INPUTS]; /* it will be told of it */
     int failures, failure[INPUTS];
+    int undone; /* inputs that it has cancelled itself, which are no failures */
     int winner; /* of a race */
     int mode;   /* of a wait */
     int value, alias;
@@ -230,19 +231,40 @@ static inline int holder_of_value(int i)
     return i;
 }
 
-/* All or none of the inputs decide. */
+/* Whether it has cancelled an input itself: for a sibling's sake, or since it was asked itself. */
+static inline bool is_own_doing(int i, int input)
+{
+    const struct model_future *from = &m.f[input];
+
+    return from->state == GYRE_FUTURE_CANCELLED &&
+           ((from->reason == GYRE_REASON_SIBLING && from->cause == 0) ||
+            (m.f[i].is_cancelling && from->reason == m.f[i].reason));
+}
+
+static inline bool was_undone(int i)
+{
+    const struct model_future *f = &m.f[i];
+    int undone = f->undone;
+
+    for (int k = 0; k < f->failures; k++)
+        undone += m.f[f->failure[k]].state == GYRE_FUTURE_CANCELLED;
+    return f->is_cancelling && undone > 0;
+}
+
+/* Not all inputs are OK: an error decides, of a future that was not asked to stop also a cancellation
+ * by others. */
 static inline void settle_failed(int i)
 {
     const struct model_future *f = &m.f[i];
-    int failed = f->failure[0];
+    int decides = NONE;
 
-    for (int k = f->failures - 1; k >= 0 && f->is_cancelling; k--)
-        if (k == f->failures - 1 || m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
-            failed = f->failure[k];
-    if (m.f[failed].state == GYRE_FUTURE_ERR)
-        settle(i, GYRE_FUTURE_ERR, m.f[failed].err);
-    else if (f->is_cancelling)
+    for (int k = 0; k < f->failures && decides == NONE; k++)
+        if (!f->is_cancelling || m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
+            decides = f->failure[k];
+    if (decides == NONE)
         settle(i, GYRE_FUTURE_CANCELLED, 0);
+    else if (m.f[decides].state == GYRE_FUTURE_ERR)
+        settle(i, GYRE_FUTURE_ERR, m.f[decides].err);
     else
         settle(i, GYRE_FUTURE_ERR, -ECANCELED);
 }

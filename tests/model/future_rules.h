@@ -12,11 +12,12 @@ static inline void tell_many(int i, int input)
 {
     struct model_future *f = &m.f[i];
     bool is_ok = m.f[input].state == GYRE_FUTURE_OK;
-    int cancelled = 0;
+    bool has_failed = !is_ok && !is_own_doing(i, input);
 
-    if (!is_ok)
+    f->undone += !is_ok && !has_failed;
+    if (has_failed)
         f->failure[f->failures++] = input;
-    if (f->kind == ALL && !is_ok && f->failures == 1)
+    if (f->kind == ALL && has_failed && f->failures == 1)
         request_inputs(i, GYRE_REASON_SIBLING, 0);
     if (f->kind == RACE && is_ok && f->winner == NONE) {
         f->winner = input;
@@ -24,13 +25,11 @@ static inline void tell_many(int i, int input)
     }
     if (count_linked(f) > 0)
         return;
-    for (int k = 0; k < f->failures; k++)
-        cancelled += m.f[f->failure[k]].state == GYRE_FUTURE_CANCELLED;
     if (f->kind == RACE && f->winner != NONE)
         forward(f->winner, i);
-    else if (f->kind == SETTLED && f->is_cancelling && cancelled > 0)
+    else if (f->kind == SETTLED && was_undone(i))
         settle(i, GYRE_FUTURE_CANCELLED, 0);
-    else if (f->kind == SETTLED || (f->kind == ALL && f->failures == 0))
+    else if (f->kind == SETTLED || (f->kind == ALL && f->failures + f->undone == 0))
         settle(i, GYRE_FUTURE_OK, 0);
     else
         settle_failed(i);
@@ -219,6 +218,13 @@ static inline struct model_future *make(int i, enum kind kind, int scope)
     return f;
 }
 
+/* Of a within: what somebody else has stopped before is not late. */
+static inline void end_time(int i)
+{
+    m.f[i].is_late = !m.f[m.f[i].input[0]].is_cancelling;
+    request_inputs(i, GYRE_REASON_TIMEOUT, 0);
+}
+
 static inline void start_sleep(int i, uint64_t delay)
 {
     if (!is_pending(i))
@@ -323,8 +329,7 @@ static inline void fire(int n)
         settle(n, GYRE_FUTURE_OK, 0);
     } else {
         m.f[n].deadline = GYRE_NEVER;
-        m.f[n].is_late = true;
-        request_inputs(n, GYRE_REASON_TIMEOUT, 0);
+        end_time(n);
     }
     apply_rules();
 }
