@@ -59,21 +59,25 @@ static int *pointer_to(int value)
     return value ? &dropped_values[value] : NULL;
 }
 
+static bool has_reason(int i)
+{
+    return m.f[i].state == GYRE_FUTURE_CANCELLED || (is_pending(i) && m.f[i].is_cancelling);
+}
+
 /* What can be seen of it without a reference: an order that is wrong may not know that it has been
  * freed, but its block is still there. */
 static bool state_agrees(int i)
 {
     const struct model_future *f = &m.f[i];
-    bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
 
     bool has_value = f->state == GYRE_FUTURE_OK && f->alias == NONE;
 
-    for (int s = 1; s < SCOPES && has_reason; s++)
+    for (int s = 1; s < SCOPES && has_reason(i); s++)
         if (is_in_use(s) && (real[i]->note.cause == scope_of(s)->id) != (f->cause == m.s[s].life))
             return false;
     return gyre_future_state(real[i]) == f->state &&
            gyre_future_is_cancelling(real[i]) == (is_pending(i) && f->is_cancelling) &&
-           gyre_future_reason(real[i]) == (has_reason ? f->reason : GYRE_REASON_NONE) &&
+           gyre_future_reason(real[i]) == (has_reason(i) ? f->reason : GYRE_REASON_NONE) &&
            (f->state != GYRE_FUTURE_ERR || real[i]->err == f->err) &&
            (!has_value || real[i]->as.settled.value == pointer_to(f->value)) &&
            !(real[i]->flags & FUTURE_ALIAS) == (f->alias == NONE) &&
@@ -85,13 +89,12 @@ static bool held_future_agrees(int i)
     const struct model_future *f = &m.f[i];
     const struct model_future *holder = &m.f[holder_of_value(i)];
     int value = f->state == GYRE_FUTURE_OK && holder->state == GYRE_FUTURE_OK ? holder->value : 0;
-    bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
     bool agrees = !f->is_free && state_agrees(i) && gyre_future_peek(real[i]) == pointer_to(value);
 
     for (int s = 1; s < SCOPES && agrees; s++)
         if (is_in_use(s))
             agrees = gyre_scope_caused(scope_of(s), real[i]) ==
-                     (has_reason && f->cause == m.s[s].life);
+                     (has_reason(i) && f->cause == m.s[s].life);
     return agrees;
 }
 
@@ -458,8 +461,7 @@ static void model_combine(void)
     }
     if (the_kind == WITHIN && is_pending(the_inputs[0])) {
         if (the_time == 0) {
-            f->is_late = true;
-            request_inputs(the_future, GYRE_REASON_TIMEOUT, 0);
+            end_time(the_future);
         } else {
             f->deadline = m.now + the_time;
             f->seq = ++m.seqs;

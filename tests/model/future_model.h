@@ -56,6 +56,7 @@ struct model_future {
     int count, input[INPUTS];
     bool is_linked[INPUTS]; /* it will be told of it */
     int failures, failure[INPUTS];
+    int undone; /* inputs that it has cancelled itself, which are no failures */
     int winner; /* of a race */
     int mode;   /* of a wait */
     int value, alias;
@@ -64,7 +65,7 @@ struct model_future {
     uint64_t turn;          /* when something happened to it that a rule is for; 0: nothing did */
     int group;              /* of a child: its join */
     int children, first_err, own_scope;
-    bool is_joined, supervises;
+    bool is_joined, supervises, reports;
 };
 
 struct model_scope {
@@ -234,15 +235,15 @@ static inline int holder_of_value(int i)
 static inline void settle_failed(int i)
 {
     const struct model_future *f = &m.f[i];
-    int failed = f->failure[0];
+    int failed = f->failures > 0 && !f->is_cancelling ? f->failure[0] : NONE;
 
     for (int k = f->failures - 1; k >= 0 && f->is_cancelling; k--)
-        if (k == f->failures - 1 || m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
+        if (m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
             failed = f->failure[k];
-    if (m.f[failed].state == GYRE_FUTURE_ERR)
-        settle(i, GYRE_FUTURE_ERR, m.f[failed].err);
-    else if (f->is_cancelling)
+    if (failed == NONE)
         settle(i, GYRE_FUTURE_CANCELLED, 0);
+    else if (m.f[failed].state == GYRE_FUTURE_ERR)
+        settle(i, GYRE_FUTURE_ERR, m.f[failed].err);
     else
         settle(i, GYRE_FUTURE_ERR, -ECANCELED);
 }
@@ -276,7 +277,7 @@ static inline void end_child(int child, int input)
     int group = m.f[child].group;
 
     m.f[group].children--;
-    if (input != NONE && m.f[input].state == GYRE_FUTURE_ERR) {
+    if (input != NONE && m.f[input].state == GYRE_FUTURE_ERR && !m.f[group].reports) {
         settle(child, GYRE_FUTURE_ERR, m.f[input].err);
         if (!m.f[group].first_err) {
             m.f[group].first_err = m.f[input].err;
