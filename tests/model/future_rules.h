@@ -41,7 +41,7 @@ static inline void tell_many(int i, int input)
         cancelled += m.f[f->failure[k]].state == GYRE_FUTURE_CANCELLED;
     if (f->kind == RACE && f->winner != NONE)
         forward(f->winner, i);
-    else if (f->kind == SETTLED && f->is_cancelling && cancelled > 0)
+    else if (f->kind != ALL && f->is_cancelling && cancelled > 0)
         settle(i, GYRE_FUTURE_CANCELLED, 0);
     else if (f->kind == SETTLED || (f->kind == ALL && f->failures + f->undone == 0))
         settle(i, GYRE_FUTURE_OK, 0);
