@@ -46,15 +46,17 @@
  * the order in which they were registered. Futures made of other futures (gyre_all and so on) are
  * settled at once with the last of those, before anything else can happen, however deep they are
  * nested; the continuations of a future are queued before those of futures made of it. A cancel
- * hook or drop function of yours that runs inside one of these calls may use every function here;
- * only what it does to futures made of others is done when that call ends.
+ * hook or drop function of yours that runs inside one of these calls may use every function here,
+ * but its effects on futures made of others are delayed until the outer call ends.
  *
- * THREADS AND ERRORS are as in gyre/loop.h: all is for the loop's thread. On a closed loop every
+ * THREADS AND ERRORS are as in gyre/loop.h: all is for the loop's thread. Functions that only look at a
+ * future do not check that, and must not be called on another one. On a closed loop every
  * future is settled; it can still be read, taken and unref'ed, also after gyre_loop_destroy. A
  * thread that has a result posts it to the loop (gyre_post_send), and the callback resolves.
  *
  * COST. Blocks are kept and used again: no allocation once warm, but for combinators of more than a
- * dozen inputs. A future has 128 bytes. O(1) unless said otherwise; nothing recurses.
+ * dozen inputs. A future has 128 bytes. O(1), but for futures made of many, which cost O(inputs) to
+ * make, to cancel and to free; nothing recurses.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_FUTURE_H
@@ -75,11 +77,11 @@ enum gyre_future_state {
     GYRE_FUTURE_CANCELLED,
 };
 
-/* Why something was cancelled; of several reasons the first is kept, but for the last of these. */
+/* Why something was cancelled. The first reason is kept, except that GYRE_REASON_CLOSED replaces any. */
 enum gyre_reason {
     GYRE_REASON_NONE,     /* it was not */
     GYRE_REASON_REQUEST,  /* gyre_future_cancel, gyre_scope_cancel */
-    GYRE_REASON_TIMEOUT,  /* the deadline of a scope, or gyre_within */
+    GYRE_REASON_TIMEOUT,  /* the deadline of a scope, or of a gyre_within around it */
     GYRE_REASON_SIBLING,  /* another one of its gyre_all, gyre_race or group decided the matter */
     GYRE_REASON_DROPPED,  /* its last reference went */
     GYRE_REASON_SHUTDOWN, /* gyre_loop_shutdown */
@@ -88,7 +90,7 @@ enum gyre_reason {
 
 /* ------------------------------------------------------------------ consumers */
 
-/* One more reference; returns `f`. NULL is allowed.
+/* One more reference; returns `f`, or NULL if it was refused: on the wrong thread. NULL is allowed.
  *
  * Source:     future/future.c; tests: future_test.c, drop_test.c.
  */
@@ -136,7 +138,8 @@ GYRE_API void *gyre_future_take(struct gyre_future *f);
  * started, but does not keep the loop alive: what the future stands for does.
  *
  * Ownership:  `then` is yours, as with gyre_call_start; it keeps no reference to `f`, so hold one as
- *             long as its function wants to look at f. If the loop is closed it does not run.
+ *             long as its function wants to look at f. If the last reference goes, f is cancelled
+ *             and `then` runs nevertheless: stop it first. If the loop is closed it does not run.
  * Errors:     -EALREADY `then` is started; -EXDEV it belongs to another loop. Never -ENOMEM.
  */
 GYRE_API int gyre_future_on_done(struct gyre_future *f, struct gyre_call *then);
@@ -172,7 +175,10 @@ GYRE_API int gyre_loop_run_until(struct gyre_loop *loop, struct gyre_future *f);
 /* ------------------------------------------------------------------ producers */
 
 /* What a producer can be told. Both functions get the `op` of gyre_future_set_cancel; either may be
- * NULL. The struct must outlive the future; usually it is a static const. */
+ * NULL. The struct must outlive the future; usually it is a static const.
+ *
+ * `op` is yours to free when you resolve, fail or abandon, or return 0 from cancel. In the other cases
+ * drop gets it: the loop is closed, or the future is cancelled and there is no cancel function. */
 struct gyre_future_ops {
     /* Undo the operation. Return 0 if it is undone: the future is then cancelled, your side of it
      * has ended, and you must not touch it any more. Return -EINPROGRESS if that takes time: you
@@ -188,6 +194,9 @@ struct gyre_future_ops {
 
 /* A pending future for you to settle. The reference is for the consumer, usually whom your function
  * returns it to; your side of it needs none.
+ *
+ * It does not keep the loop alive while it is pending: the watcher that will settle it does. If a
+ * thread will, keep a gyre_async started meanwhile.
  *
  * If the result is not pending, because there is no memory or the current scope is cancelled, then
  * start nothing, and return it: you have no side to end.
@@ -216,7 +225,8 @@ GYRE_API int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_fut
  */
 GYRE_API int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_fn *drop);
 
-/* Settle it with an error, a negative number; ends your side, also when it comes too late.
+/* Settle it with an error, a negative number; ends your side, also when it comes too late. With
+ * -ECANCELED it has failed, too: only gyre_future_state tells that from a cancellation.
  *
  * Errors:     -EALREADY it is settled; -EINVAL err is not negative.
  */
@@ -276,6 +286,10 @@ GYRE_API int gyre_signal_forget(struct gyre_loop *loop, int signo);
  * refused (-EINVAL; -EXDEV a future of another loop; -EBUSY one that has been taken over already)
  * leaves the references with you; without memory the inputs are cancelled and released.
  *
+ * The value of the one input that becomes the result moves to it (gyre_race, gyre_within, and what
+ * gyre_then and its like have started): the input is then OK without a value. gyre_all, gyre_settled,
+ * gyre_map_limit and gyre_wait have no value of their own.
+ *
  * An input may be given twice: it then needs only one reference, and counts once. The futures in
  * the array are copied, not the array kept. All inputs may be settled already.
  *
@@ -299,7 +313,8 @@ GYRE_API struct gyre_future *gyre_settled(struct gyre_loop *loop, size_t count,
                                           struct gyre_future *const *futures);
 
 /* The first that is OK: its value is the result, the others are cancelled, and it settles when the
- * last one has. If all fail it fails with the first error. Without inputs it fails: -EINVAL. */
+ * last one has. One that fails does not end the race; if all do, it fails with the first error. If it
+ * was asked to be cancelled and an input was, it is cancelled. Without inputs it fails: -EINVAL. */
 GYRE_API struct gyre_future *gyre_race(struct gyre_loop *loop, size_t count,
                                        struct gyre_future *const *futures);
 
@@ -374,9 +389,13 @@ typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
 GYRE_API struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, and if this is
- * cancelled itself, which cancels `f` first. For a second try, or to clean up. Only two things keep
- * it from running: the loop is closed, or the future that this returns has failed already, because
- * there was no memory or `f` is the future of a refused call. */
+ * cancelled itself, which cancels `f` first. For a second try, or to clean up.
+ *
+ * What it returns is the result, so returning NULL turns a cancellation into OK; return `done` to pass
+ * it on. What it starts is not cancelled with this future again, but it is if the scope is
+ * cancelled: to clean up slowly, enter a shielded one. It does not run if the loop is closed, nor if
+ * the future that this returns has failed already (no memory, a refused call): look at the state,
+ * and clean up yourself then. */
 GYRE_API struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* One operation after the other: next(done, arg) is called from the loop's queue, at first with NULL

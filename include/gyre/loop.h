@@ -194,7 +194,8 @@ GYRE_API void gyre_loop_stop(struct gyre_loop *loop);
  * Errors:     returns 0 when all is settled, else how many watchers still keep the loop alive,
  *             whether it was the deadline or gyre_loop_stop that ended it; all waiting posts count
  *             as one, and a watcher whose event waits in the queue once more. Futures of
- *             gyre_future_create that are still pending count too. Otherwise as gyre_loop_run.
+ *             gyre_future_create that are still pending count too, but are not waited for. Otherwise as
+ *             gyre_loop_run.
  * Units:      an absolute time; outside callbacks count from gyre_loop_clock, gyre_loop_now may be
  *             long ago. GYRE_NEVER waits as long as it takes; a time in the past collects and runs
  *             one tick.
@@ -216,6 +217,7 @@ GYRE_API int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline);
  *             of a forked child, where it leaves the parent's loop untouched; -EBUSY there if the
  *             loop was running at the moment of the fork and the child has not returned from its
  *             callback.
+ * Blocks:     while a gyre_work of this loop, or a job that borrows memory, runs on a pool.
  * Cost:       O(everything started).
  */
 GYRE_API int gyre_loop_close(struct gyre_loop *loop);

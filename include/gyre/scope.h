@@ -22,8 +22,8 @@
  * does nothing. A shielded scope does not hear of what happens above it.
  *
  * A cancelled future remembers which scope it was, the outermost one if several: only the code that
- * owns that scope should take the cancellation for settled business (gyre_scope_caused), all
- * others pass it on.
+ * owns that scope should handle the cancellation (gyre_scope_caused), all others return the future
+ * unchanged.
  *
  * Enter and leave bracket the calls that start operations, inside one callback. Callbacks begin in
  * the root scope, but for the functions that say otherwise.
@@ -68,7 +68,7 @@ struct gyre_scope {
 /* Make a scope below `parent`; NULL: below the current scope. Below a cancelled one it is cancelled
  * from the start.
  *
- * Ownership:  `scope` is yours and must last until gyre_scope_fini; `parent` must last as long.
+ * Ownership:  `scope` is yours and must last until gyre_scope_fini; `parent` must be initialised; it may end first.
  * Errors:     -EBUSY it is in use; -EXDEV parent belongs to another loop; -ENOMEM only for the first
  *             use of futures or scopes on this loop.
  * Source:     future/scope.c; tests: scope_test.c.
@@ -138,7 +138,7 @@ struct gyre_group;
 
 enum gyre_group_flags {
     GYRE_GROUP_SUPERVISE = 1, /* a child that fails does not cancel the others */
-    GYRE_GROUP_REPORT = 2,    /* nor does it count: its error goes to the loop's error hook */
+    GYRE_GROUP_REPORT = 2,    /* nor does its error count: it goes to the loop's error hook */
 };
 
 /* Make a group, with a scope of its own below the current one.
@@ -149,8 +149,8 @@ enum gyre_group_flags {
  */
 GYRE_API int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group **out);
 
-/* Give the group up. If it has not been joined its children are cancelled; its memory lasts until
- * they have finished. NULL is ignored. */
+/* Give the group up. If nobody holds its join its children are cancelled; its memory lasts until they
+ * have finished. NULL is ignored. */
 GYRE_API void gyre_group_unref(struct gyre_group *group);
 
 /* Start a child: start(arg) runs from the loop's queue, with the group's scope current, and returns
@@ -178,10 +178,16 @@ GYRE_API int gyre_group_add(struct gyre_group *group, struct gyre_future *child)
 /* Wait for the group: the future is settled when no child is left; children may go on adding
  * children until then. Once asked for, a group without children has ended.
  *
- * It fails with the first error of a child; gyre_future_failure has them all, in order. Unless the
- * group supervises, the first error cancels the group's scope (GYRE_REASON_SIBLING); children that
- * are cancelled are no errors. Without errors it fails with -ETIMEDOUT if the deadline of the
- * group's own scope has ended it, is cancelled if it was cancelled from outside, else OK.
+ * What it becomes:
+ *   a child failed                               fails with the first error; gyre_future_failure has
+ *                                                all that nobody has taken, in order
+ *   else gyre_future_cancel of the join          cancelled
+ *   else a scope above was cancelled             cancelled
+ *   else the deadline of the group's own scope   fails with -ETIMEDOUT
+ *   else, also after gyre_group_cancel           OK
+ *
+ * Unless the group supervises, the first error cancels the group's scope (GYRE_REASON_SIBLING).
+ * Children that are cancelled are no errors.
  *
  * Ownership:  returns a reference, each time to the same future. Cancelling it cancels the group.
  */
@@ -197,7 +203,8 @@ GYRE_API struct gyre_scope *gyre_group_scope(struct gyre_group *group);
 /* How many children have not finished. 0 for NULL. */
 GYRE_API size_t gyre_group_count(const struct gyre_group *group);
 
-/* Take the oldest error out of the group's list: a future that failed, and its reference is yours.
+/* Take the oldest error out of the group's list: a future that failed, and its reference is yours. The
+ * join fails with the first error all the same.
  * NULL: there is none. A group that supervises for years keeps all errors until somebody does; let
  * one report them instead if nobody will. */
 GYRE_API struct gyre_future *gyre_group_take_failure(struct gyre_group *group);

@@ -123,6 +123,17 @@ struct gyre_future *gyre_settled(struct gyre_loop *loop, size_t count,
 
 /* ---- race: as.pending.op is the input that has won */
 
+/* None was OK. If it was undone, that one of them had failed before says nothing. */
+static void settle_lost(struct node *node)
+{
+    if (!node_was_undone(node)) {
+        node_settle_failed(node);
+        return;
+    }
+    observe_failures(node);
+    future_settle_cancelled(&node->f);
+}
+
 static void race_told(struct node *node, struct edge *edge)
 {
     struct gyre_future *f = &node->f;
@@ -136,7 +147,7 @@ static void race_told(struct node *node, struct edge *edge)
     if (node->left > 0)
         return;
     if (!f->as.pending.op) {
-        node_settle_failed(node);
+        settle_lost(node);
         return;
     }
     observe_failures(node);

@@ -88,8 +88,11 @@ struct gyre_future *gyre_future_create(struct gyre_loop *loop)
 
 struct gyre_future *gyre_future_ref(struct gyre_future *f)
 {
-    if (f && f->futures && futures_enter(f->futures) == 0)
-        f->refs++;
+    if (!f || !f->futures)
+        return f;
+    if (futures_enter(f->futures) < 0)
+        return NULL;
+    f->refs++;
     return f;
 }
 

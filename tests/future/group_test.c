@@ -295,6 +295,26 @@ static void errors_of_a_group_that_was_looked_at_are_not_reported(void **state)
     assert_int_equal(f->trace_count, 0);
 }
 
+static void errors_of_a_group_that_reports_go_to_the_hook_and_do_not_count(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    assert_int_equal(gyre_loop_on_error(f->loop, error_reported, f), 0);
+    make_group(f, GYRE_GROUP_REPORT);
+    start_kids(f, 1, 3, false);
+    join_group();
+    fail_op(2, -EIO);
+    fail_op(1, -EPIPE);
+    ASSERT_TRACE(f, EIO, EPIPE);
+    assert_op_state(3, GYRE_FUTURE_PENDING);
+    resolve_op(3);
+    assert_state(join, GYRE_FUTURE_OK);
+    assert_null(gyre_future_failure(join, 0));
+    release_ops(1, 3);
+    end_group();
+    ASSERT_TRACE(f, EIO, EPIPE);
+}
+
 /* ------------------------------------------------------------------ life and refusals */
 
 static void group_that_is_given_up_cancels_its_children(void **state)
@@ -444,6 +464,7 @@ int main(void)
         GROUP_TEST(failure_that_was_taken_outlives_the_group),
         GROUP_TEST(join_that_failed_unseen_is_reported_once_for_all_errors),
         GROUP_TEST(errors_of_a_group_that_was_looked_at_are_not_reported),
+        GROUP_TEST(errors_of_a_group_that_reports_go_to_the_hook_and_do_not_count),
         GROUP_TEST(group_that_is_given_up_cancels_its_children),
         GROUP_TEST(group_that_is_given_up_lasts_until_its_children_have_finished),
         GROUP_TEST(error_of_a_group_that_is_given_up_is_reported),

@@ -107,12 +107,14 @@ CALL(sleep, outcome(gyre_sleep(w->loop, 1)))
 CALL(sleep_until, outcome(gyre_sleep_until(w->loop, 1)))
 CALL(io_ready, outcome(gyre_io_ready(w->loop, 0, GYRE_READ)))
 CALL(signal_next, outcome(gyre_signal_next(w->loop, SIGUSR2)))
+CALL(signal_forget, gyre_signal_forget(w->loop, SIGUSR2))
 CALL(all, outcome(gyre_all(w->loop, 1, &w->f)))
 CALL(all_of_none, outcome(gyre_all(w->loop, 0, NULL)))
 CALL(settled, outcome(gyre_settled(w->loop, 1, &w->f)))
 CALL(race, outcome(gyre_race(w->loop, 1, &w->f)))
 CALL(wait, outcome(gyre_wait(w->loop, GYRE_WAIT_ALL, 1, &w->f, 1)))
 CALL(completions, outcome(gyre_completions(w->loop, 1, &w->f)))
+CALL(repeat, outcome(gyre_repeat(w->loop, start_next, NULL)))
 CALL(map_limit, outcome(gyre_map_limit(w->loop, GYRE_MAP_ALL, 1, 1, start_nothing, NULL)))
 CALL(run_until, gyre_loop_run_until(w->loop, w->f))
 CALL(scope_init, gyre_scope_init(w->fresh, w->loop, NULL))
@@ -130,6 +132,7 @@ static const struct row loop_rows[] = {
     { "gyre_sleep_until", do_sleep_until, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_io_ready", do_io_ready, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_signal_next", do_signal_next, -EINVAL, REFUSED, -ESHUTDOWN },
+    { "gyre_signal_forget", do_signal_forget, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_all", do_all, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_all of none", do_all_of_none, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_settled", do_settled, -EINVAL, REFUSED, -ESHUTDOWN },
@@ -137,6 +140,7 @@ static const struct row loop_rows[] = {
     { "gyre_wait", do_wait, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_completions", do_completions, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_map_limit", do_map_limit, -EINVAL, REFUSED, -ESHUTDOWN },
+    { "gyre_repeat", do_repeat, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_loop_run_until", do_run_until, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_scope_init", do_scope_init, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_group_create", do_group_create, -EINVAL, REFUSED, -ESHUTDOWN },
@@ -155,6 +159,7 @@ CALL(within_until, outcome(gyre_within_until(w->f, 1)))
 CALL(shield, outcome(gyre_shield(w->f)))
 CALL(then, outcome(gyre_then(w->f, map_to_itself, NULL)))
 CALL(then_start, outcome(gyre_then_start(w->f, start_next, NULL)))
+CALL(after, outcome(gyre_after(w->f, start_next, NULL)))
 CALL(completions_next, outcome(gyre_completions_next(w->completions)))
 VOID_CALL(abandon, gyre_future_abandon(w->f))
 VOID_CALL(unref, gyre_future_unref(w->f))
@@ -187,11 +192,12 @@ static const struct row future_rows[] = {
     { "gyre_shield", do_shield, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_then", do_then, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_then_start", do_then_start, -EINVAL, REFUSED, -ESHUTDOWN },
+    { "gyre_after", do_after, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_completions_next", do_completions_next, -EINVAL, REFUSED, -ESHUTDOWN },
     { "gyre_future_abandon", do_abandon, NOTHING, NOTHING, NOTHING },
-    { "gyre_future_ref", do_ref, NOTHING, SOMETHING, SOMETHING },
+    { "gyre_future_ref", do_ref, NOTHING, NOTHING, SOMETHING },
     { "gyre_future_unref", do_unref, NOTHING, NOTHING, NOTHING },
-    { "gyre_future_ref", do_ref, NOTHING, SOMETHING, SOMETHING },
+    { "gyre_future_ref", do_ref, NOTHING, NOTHING, SOMETHING },
     { "gyre_future_detach", do_detach, NOTHING, NOTHING, NOTHING },
     { "gyre_future_ignore_error", do_ignore_error, NOTHING, NOTHING, NOTHING },
     { "gyre_future_take", do_take, NOTHING, NOTHING, UNTESTED },

@@ -442,6 +442,7 @@ static void outer_scope_that_is_cancelled_while_an_operation_is_undone_is_the_ca
     start_slow_op_in(f, 1, 2);
     cancel_scope(1);
     end_op(1);
+    assert_true(gyre_scope_caused(&scopes[1], ops[2].future)); /* so far */
     cancel_scope(0);
     end_op(2);
     assert_true(gyre_scope_caused(&scopes[1], ops[1].future)); /* settled before */

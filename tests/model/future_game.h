@@ -59,36 +59,29 @@ static int *pointer_to(int value)
     return value ? &dropped_values[value] : NULL;
 }
 
+static bool has_reason(int i)
+{
+    return m.f[i].state == GYRE_FUTURE_CANCELLED || (is_pending(i) && m.f[i].is_cancelling);
+}
+
 /* What can be seen of it without a reference: an order that is wrong may not know that it has been
  * freed, but its block is still there. */
 static bool state_agrees(int i)
 {
     const struct model_future *f = &m.f[i];
-    bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
 
     bool has_value = f->state == GYRE_FUTURE_OK && f->alias == NONE;
 
-    for (int s = 1; s < SCOPES && has_reason; s++)
+    for (int s = 1; s < SCOPES && has_reason(i); s++)
         if (is_in_use(s) && (real[i]->note.cause == scope_of(s)->id) != (f->cause == m.s[s].life))
             return false;
     return gyre_future_state(real[i]) == f->state &&
            gyre_future_is_cancelling(real[i]) == (is_pending(i) && f->is_cancelling) &&
-           gyre_future_reason(real[i]) == (has_reason ? f->reason : GYRE_REASON_NONE) &&
+           gyre_future_reason(real[i]) == (has_reason(i) ? f->reason : GYRE_REASON_NONE) &&
            (f->state != GYRE_FUTURE_ERR || real[i]->err == f->err) &&
            (!has_value || real[i]->as.settled.value == pointer_to(f->value)) &&
            !(real[i]->flags & FUTURE_ALIAS) == (f->alias == NONE) &&
            real[i]->refs == (uint32_t)f->refs && !(real[i]->flags & FUTURE_OWNED) != f->is_owned;
-}
-
-/* Those it lists, in their order: only futures of several inputs do, and groups. */
-static bool failures_agree(int i)
-{
-    const struct model_future *f = &m.f[i];
-    bool agrees = f->kind == JOIN || !gyre_future_failure(real[i], (size_t)f->failures);
-
-    for (int k = 0; k < f->failures && agrees; k++)
-        agrees = gyre_future_failure(real[i], (size_t)k) == real[f->failure[k]];
-    return agrees;
 }
 
 static bool held_future_agrees(int i)
@@ -96,14 +89,12 @@ static bool held_future_agrees(int i)
     const struct model_future *f = &m.f[i];
     const struct model_future *holder = &m.f[holder_of_value(i)];
     int value = f->state == GYRE_FUTURE_OK && holder->state == GYRE_FUTURE_OK ? holder->value : 0;
-    bool has_reason = f->state == GYRE_FUTURE_CANCELLED || (is_pending(i) && f->is_cancelling);
-    bool agrees = !f->is_free && state_agrees(i) && failures_agree(i) &&
-                  gyre_future_peek(real[i]) == pointer_to(value);
+    bool agrees = !f->is_free && state_agrees(i) && gyre_future_peek(real[i]) == pointer_to(value);
 
     for (int s = 1; s < SCOPES && agrees; s++)
         if (is_in_use(s))
-            agrees =
-                gyre_scope_caused(scope_of(s), real[i]) == (has_reason && f->cause == m.s[s].life);
+            agrees = gyre_scope_caused(scope_of(s), real[i]) ==
+                     (has_reason(i) && f->cause == m.s[s].life);
     return agrees;
 }
 

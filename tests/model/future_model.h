@@ -65,7 +65,7 @@ struct model_future {
     uint64_t turn;          /* when something happened to it that a rule is for; 0: nothing did */
     int group;              /* of a child: its join */
     int children, first_err, own_scope;
-    bool is_joined, supervises;
+    bool is_joined, supervises, reports;
 };
 
 struct model_scope {
@@ -231,40 +231,19 @@ static inline int holder_of_value(int i)
     return i;
 }
 
-/* Whether it has cancelled an input itself: for a sibling's sake, or since it was asked itself. */
-static inline bool is_own_doing(int i, int input)
-{
-    const struct model_future *from = &m.f[input];
-
-    return from->state == GYRE_FUTURE_CANCELLED &&
-           ((from->reason == GYRE_REASON_SIBLING && from->cause == 0) ||
-            (m.f[i].is_cancelling && from->reason == m.f[i].reason));
-}
-
-static inline bool was_undone(int i)
-{
-    const struct model_future *f = &m.f[i];
-    int undone = f->undone;
-
-    for (int k = 0; k < f->failures; k++)
-        undone += m.f[f->failure[k]].state == GYRE_FUTURE_CANCELLED;
-    return f->is_cancelling && undone > 0;
-}
-
-/* Not all inputs are OK: an error decides, of a future that was not asked to stop also a cancellation
- * by others. */
+/* All or none of the inputs decide. */
 static inline void settle_failed(int i)
 {
     const struct model_future *f = &m.f[i];
-    int decides = NONE;
+    int failed = f->failures > 0 && !f->is_cancelling ? f->failure[0] : NONE;
 
-    for (int k = 0; k < f->failures && decides == NONE; k++)
-        if (!f->is_cancelling || m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
-            decides = f->failure[k];
-    if (decides == NONE)
+    for (int k = f->failures - 1; k >= 0 && f->is_cancelling; k--)
+        if (m.f[f->failure[k]].state == GYRE_FUTURE_ERR)
+            failed = f->failure[k];
+    if (failed == NONE)
         settle(i, GYRE_FUTURE_CANCELLED, 0);
-    else if (m.f[decides].state == GYRE_FUTURE_ERR)
-        settle(i, GYRE_FUTURE_ERR, m.f[decides].err);
+    else if (m.f[failed].state == GYRE_FUTURE_ERR)
+        settle(i, GYRE_FUTURE_ERR, m.f[failed].err);
     else
         settle(i, GYRE_FUTURE_ERR, -ECANCELED);
 }
@@ -298,7 +277,7 @@ static inline void end_child(int child, int input)
     int group = m.f[child].group;
 
     m.f[group].children--;
-    if (input != NONE && m.f[input].state == GYRE_FUTURE_ERR) {
+    if (input != NONE && m.f[input].state == GYRE_FUTURE_ERR && !m.f[group].reports) {
         settle(child, GYRE_FUTURE_ERR, m.f[input].err);
         if (!m.f[group].first_err) {
             m.f[group].first_err = m.f[input].err;

@@ -105,7 +105,8 @@ static void model_make_group(void)
     m.s[the_input].is_of_group = true;
     struct model_future *f = make(the_future, JOIN, the_input);
     f->own_scope = the_input;
-    f->supervises = the_err;
+    f->supervises = the_err & GYRE_GROUP_SUPERVISE;
+    f->reports = the_err & GYRE_GROUP_REPORT;
 }
 
 static void do_make_group(void)
@@ -115,10 +116,9 @@ static void do_make_group(void)
     if (the_future == NONE || the_input == NONE)
         return;
     the_scope = choose_scope();
-    the_err = random_chance(&rnd, 30);
+    the_err = random_index(&rnd, 4); /* flags */
     enter(the_scope);
-    assert_int_equal(
-        gyre_group_create(loop, the_err ? GYRE_GROUP_SUPERVISE : 0, &groups[the_future]), 0);
+    assert_int_equal(gyre_group_create(loop, (unsigned)the_err, &groups[the_future]), 0);
     leave(the_scope);
     real[the_future] = (struct gyre_future *)(void *)groups[the_future]; /* its join comes first */
     agree(model_make_group);

@@ -8,16 +8,27 @@
 
 /* ---- rule 1: a future hears that an input has settled */
 
+/* Whether an input was cancelled because `i` asked it to. */
+static inline bool is_own_doing(int i, int input)
+{
+    const struct model_future *from = &m.f[input];
+
+    return from->state == GYRE_FUTURE_CANCELLED &&
+           ((from->reason == GYRE_REASON_SIBLING && !from->cause) ||
+            (m.f[i].is_cancelling && from->reason == m.f[i].reason));
+}
+
 static inline void tell_many(int i, int input)
 {
     struct model_future *f = &m.f[i];
     bool is_ok = m.f[input].state == GYRE_FUTURE_OK;
-    bool has_failed = !is_ok && !is_own_doing(i, input);
+    int cancelled;
 
-    f->undone += !is_ok && !has_failed;
-    if (has_failed)
+    if (!is_ok && is_own_doing(i, input))
+        f->undone++;
+    else if (!is_ok)
         f->failure[f->failures++] = input;
-    if (f->kind == ALL && has_failed && f->failures == 1)
+    if (f->kind == ALL && !is_ok && f->failures == 1 && f->failure[0] == input)
         request_inputs(i, GYRE_REASON_SIBLING, 0);
     if (f->kind == RACE && is_ok && f->winner == NONE) {
         f->winner = input;
@@ -25,9 +36,12 @@ static inline void tell_many(int i, int input)
     }
     if (count_linked(f) > 0)
         return;
+    cancelled = f->undone;
+    for (int k = 0; k < f->failures; k++)
+        cancelled += m.f[f->failure[k]].state == GYRE_FUTURE_CANCELLED;
     if (f->kind == RACE && f->winner != NONE)
         forward(f->winner, i);
-    else if (f->kind == SETTLED && was_undone(i))
+    else if (f->kind != ALL && f->is_cancelling && cancelled > 0)
         settle(i, GYRE_FUTURE_CANCELLED, 0);
     else if (f->kind == SETTLED || (f->kind == ALL && f->failures + f->undone == 0))
         settle(i, GYRE_FUTURE_OK, 0);
@@ -218,13 +232,6 @@ static inline struct model_future *make(int i, enum kind kind, int scope)
     return f;
 }
 
-/* Of a within: what somebody else has stopped before is not late. */
-static inline void end_time(int i)
-{
-    m.f[i].is_late = !m.f[m.f[i].input[0]].is_cancelling;
-    request_inputs(i, GYRE_REASON_TIMEOUT, 0);
-}
-
 static inline void start_sleep(int i, uint64_t delay)
 {
     if (!is_pending(i))
@@ -319,6 +326,13 @@ static inline int next_timer(uint64_t deadline, uint64_t seq)
         }
     }
     return found;
+}
+
+/* Of a within. If somebody else has cancelled its input before, it is not late. */
+static inline void end_time(int i)
+{
+    m.f[i].is_late = !m.f[m.f[i].input[0]].is_cancelling;
+    request_inputs(i, GYRE_REASON_TIMEOUT, 0);
 }
 
 static inline void fire(int n)
