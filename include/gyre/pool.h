@@ -21,18 +21,21 @@
  *
  * POOLS. A pool has a queue of jobs and threads that take them from it, started when they are
  * needed and ended when they have been idle for a while; none is ever started before the first job.
- * There may be any number of pools; one may serve several loops. Where a function takes a pool, NULL
- * is the loop's own, which is made when it is first used and ends with the loop. Jobs are started in
- * the order in which they were submitted, those of low priority when there are no others.
+ * There may be any number of pools; one may serve several loops. Where jobs are submitted, NULL is
+ * the loop's own pool, which is made with the default options when it is first used and ends with
+ * the loop. Jobs are started in the order in which they were submitted, those of low priority when
+ * there are no others.
  *
  * JOBS. What runs on a worker must not touch the loop or anything else that belongs to its thread;
  * it may use what it was given and the functions that are for any thread. Every job that was
- * accepted ends exactly once on the loop: done, failed or cancelled. A pending job keeps the loop
- * alive. Workers have all signals blocked, so that handlers run on your own threads.
+ * accepted ends exactly once on the loop: done, failed or cancelled; if the loop is closed first, it
+ * ends without a word. A pending job keeps the loop alive. Workers have all signals blocked, so that
+ * handlers run on your own threads.
  *
  * CANCELLING. A job that has not been started is taken out of the queue: it never runs. One that
  * runs cannot be interrupted: it is told (gyre_job_cancelled), and ends when it returns, with its
- * result if it has one. With GYRE_JOB_ABANDON nobody waits for it.
+ * result if it has one; so a gyre_within around it ends when the job does. With GYRE_JOB_ABANDON
+ * nobody waits for it.
  *
  * Threads and errors are as in gyre/loop.h and gyre/future.h: submitting and cancelling is for the
  * loop's thread. In a forked child the pools of the parent have no threads: using one is refused
@@ -62,7 +65,7 @@ struct gyre_pool_options {
     unsigned max_threads; /* 0: four, or as many as there are processors if those are more */
     unsigned min_threads; /* so many stay, once started, however long they are idle */
     uint64_t idle_time;   /* ns after which the others end; 0: 10 s */
-    size_t queue_limit;   /* so many jobs may wait; 0: any number */
+    size_t queue_limit;   /* so many jobs may wait for a thread to take them; 0: any number */
     size_t stack_size;    /* of each thread, in bytes; 0: the system's default */
     const char *name;     /* of the threads, in ps and gdb, cut to 15 bytes; copied; NULL: "gyre" */
     const struct gyre_allocator *allocator; /* copied, must be thread-safe; NULL: malloc */
@@ -80,10 +83,12 @@ GYRE_API int gyre_pool_create(const struct gyre_pool_options *opt, struct gyre_p
 
 /* End a pool: it takes no more jobs, those that wait are cancelled, threads end as soon as they are
  * idle. Jobs that run are told, and waited for, at most `max_wait`; those that still run then go
- * on alone, and end on their loops as usual. All of it is freed with the last of them.
+ * on alone, and end on their loops as usual. All of it is freed with the last of them; the pool is
+ * yours to use no more in any case.
  *
  * Thread:     any but the pool's own workers (-EDEADLK). NULL is ignored.
- * Errors:     returns the number of jobs that still run; 0: no thread of the pool is left.
+ * Errors:     returns the number of jobs that still run; 0: no thread of the pool is left; -EPERM it
+ *             is a loop's own pool, which ends with the loop.
  * Units:      ns of real time; 0: do not wait for running jobs; GYRE_NEVER: as long as it takes.
  * Blocks:     up to max_wait, and for idle threads to end.
  */
@@ -172,8 +177,8 @@ GYRE_API int gyre_work_init(struct gyre_work *work, struct gyre_loop *loop, gyre
 /* Have a worker call run(work, arg), and then the loop done(work, status, arg), once. It may be
  * submitted again as soon as done has begun.
  *
- * Ownership:  the memory must stay until done begins; only a cancelled loop (gyre_loop_close) gives
- *             it back earlier, and waits for `run` to return if it has begun.
+ * Ownership:  the memory must stay until done begins. If the loop is closed, done is not called:
+ *             gyre_loop_close waits for `run` to return if it has begun, and then it is yours.
  * Errors:     -EALREADY it is submitted; -EAGAIN the queue is full, or no thread could be started
  *             and there is none; -ESHUTDOWN the pool has been shut down, or the loop is closed;
  *             -ENOMEM only for the first job that a loop gives to a pool.
@@ -200,14 +205,16 @@ typedef int gyre_job_fn(struct gyre_job *job, void *arg);
  * (gyre_future_detail); it is cancelled if fn returns -ECANCELED after it was asked to stop, or
  * never ran.
  *
- * If the loop is closed, a job that runs goes on alone, and its result is dropped on the worker.
+ * If the loop is closed, a job that runs goes on alone, unless it borrows, and its result is dropped
+ * on the worker.
  * With GYRE_JOB_ABANDON a running job is not waited for when the future is cancelled, and no longer
  * keeps the loop alive: its result is dropped when it comes, on the loop's thread, or on the worker
  * if the loop is closed.
  *
  * Ownership:  accepted, `arg` belongs to the job: exactly one of fn and drop, which may be NULL,
- *             gets it, drop if the job never runs. If the future is a refusal (it has failed already
- *             when this returns) `arg` stays yours.
+ *             gets it, drop if the job never runs. `arg` stays yours only if the future has failed
+ *             already (GYRE_FUTURE_ERR) when this returns. In a cancelled scope it is cancelled
+ *             then, and drop has been called.
  * Errors:     fails as gyre_work_submit and for -ENOMEM.
  * Source:     pool/offload.c; tests: offload_test.c.
  */
@@ -241,7 +248,7 @@ typedef struct gyre_future *gyre_loop_call_fn(struct gyre_loop *loop, void *arg)
  * Errors:     the error of the future; -ECANCELED it was cancelled; -ETIMEDOUT: the call was not
  *             begun in time, and never will be, or the future has been cancelled and its outcome is
  *             not waited for; -ESHUTDOWN the loop was closed, before or meanwhile; -ENOMEM.
- * Units:      timeout in ns of real time; GYRE_NEVER: no limit.
+ * Units:      timeout in ns of real time; GYRE_NEVER: no limit, also if nobody runs the loop.
  * Blocks:     yes.
  * Source:     pool/loop_call.c; tests: loop_call_test.c.
  */

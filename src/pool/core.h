@@ -40,6 +40,7 @@ struct gyre_pool {
     pthread_cond_t work_ended; /* a job or a thread has ended, and somebody waits for that */
     unsigned refs;             /* the handle, each thread and each user */
     uint32_t forks;            /* of the process that made it */
+    bool is_of_loop;           /* a loop's own, which ends with the loop */
     bool is_shut;              /* no more jobs */
     bool is_destroyed;         /* no more idle threads; atomic for those who run jobs */
     bool is_alone;             /* gyre_pool_destroy has returned */
@@ -106,6 +107,11 @@ static inline void pool_unlock(struct gyre_pool *pool)
 {
     (void)pthread_mutex_unlock(&pool->lock);
 }
+
+/* ---- pool.c */
+
+/* As gyre_pool_destroy, also for a loop's own pool. */
+int pool_destroy(struct gyre_pool *pool, uint64_t max_wait);
 
 /* ---- pool.c: all of these with the lock held */
 

@@ -172,6 +172,11 @@ static void wait_for_threads(struct gyre_pool *pool, uint64_t deadline)
 
 int gyre_pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
 {
+    return pool && pool->is_of_loop ? -EPERM : pool_destroy(pool, max_wait);
+}
+
+int pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
+{
     if (!pool)
         return 0;
     if (pool->forks !=

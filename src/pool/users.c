@@ -123,8 +123,8 @@ static struct gyre_pool_user *first_user(const struct pools *pools)
 
 static void destroy_own_pools(struct pools *pools)
 {
-    (void)gyre_pool_destroy(pools->own, 0);
-    (void)gyre_pool_destroy(pools->resolver, 0);
+    (void)pool_destroy(pools->own, 0);
+    (void)pool_destroy(pools->resolver, 0);
     pools->own = NULL;
     pools->resolver = NULL;
 }
@@ -255,9 +255,18 @@ static struct gyre_pool_user *add_user(struct pools *pools, struct gyre_pool *po
     return user;
 }
 
+static int create_own_pool(const struct gyre_pool_options *opt, struct gyre_pool **pool)
+{
+    int err = gyre_pool_create(opt, pool);
+
+    if (err == 0)
+        (*pool)->is_of_loop = true;
+    return err;
+}
+
 static int find_own_pool(struct pools *pools, struct gyre_pool **pool)
 {
-    int err = pools->own ? 0 : gyre_pool_create(NULL, &pools->own);
+    int err = pools->own ? 0 : create_own_pool(NULL, &pools->own);
 
     *pool = pools->own;
     return err;
@@ -300,7 +309,7 @@ int resolver_find(struct gyre_loop *loop, struct gyre_pool **pool, struct gyre_a
         return err < 0 ? err : -ENOMEM;
     if (!*pool) {
         if (!pools->resolver)
-            err = gyre_pool_create(&opt, &pools->resolver);
+            err = create_own_pool(&opt, &pools->resolver);
         *pool = pools->resolver;
     }
     if (err == 0)

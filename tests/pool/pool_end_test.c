@@ -17,6 +17,14 @@ static void destroy_of_null_does_nothing(void **state)
     assert_int_equal(gyre_pool_destroy(NULL, GYRE_NEVER), 0);
 }
 
+static void destroy_of_the_loops_own_pool_is_refused(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    assert_int_equal(gyre_pool_destroy(gyre_loop_pool(f->loop), 0), -EPERM);
+    assert_int_equal(gyre_work_submit(&tasks[0].work, NULL, 0), GYRE_EUNINIT);
+}
+
 static void destroy_of_an_unused_pool_needs_no_wait(void **state)
 {
     size_t before = live_bytes();
@@ -288,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOLLESS_TEST(destroy_of_null_does_nothing),
+        POOL_TEST(destroy_of_the_loops_own_pool_is_refused),
         POOL_TEST(destroy_of_an_unused_pool_needs_no_wait),
         POOLLESS_TEST(destroy_ends_idle_threads),
         POOL_TEST(destroy_waits_for_what_runs_which_is_told),
