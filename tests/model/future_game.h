@@ -84,12 +84,24 @@ static bool state_agrees(int i)
            real[i]->refs == (uint32_t)f->refs && !(real[i]->flags & FUTURE_OWNED) != f->is_owned;
 }
 
+/* Those it lists, in their order: only futures of several inputs do, and groups. */
+static bool failures_agree(int i)
+{
+    const struct model_future *f = &m.f[i];
+    bool agrees = f->kind == JOIN || !gyre_future_failure(real[i], (size_t)f->failures);
+
+    for (int k = 0; k < f->failures && agrees; k++)
+        agrees = gyre_future_failure(real[i], (size_t)k) == real[f->failure[k]];
+    return agrees;
+}
+
 static bool held_future_agrees(int i)
 {
     const struct model_future *f = &m.f[i];
     const struct model_future *holder = &m.f[holder_of_value(i)];
     int value = f->state == GYRE_FUTURE_OK && holder->state == GYRE_FUTURE_OK ? holder->value : 0;
-    bool agrees = !f->is_free && state_agrees(i) && gyre_future_peek(real[i]) == pointer_to(value);
+    bool agrees = !f->is_free && state_agrees(i) && failures_agree(i) &&
+                  gyre_future_peek(real[i]) == pointer_to(value);
 
     for (int s = 1; s < SCOPES && agrees; s++)
         if (is_in_use(s))
@@ -329,7 +341,8 @@ static void do_settle(void)
     the_future = choose(may_be_produced, FUTURES);
     if (the_future == NONE)
         return;
-    the_err = errors[random_index(&rnd, (int)ARRAY_LEN(errors))];
+    bool is_undone = m.f[the_future].is_cancelling && random_chance(&rnd, 50);
+    the_err = is_undone ? -EOWNERDEAD : errors[random_index(&rnd, (int)ARRAY_LEN(errors))];
     struct gyre_future *f = real[the_future];
     ended[the_future]++;
     if (the_err == 0)
