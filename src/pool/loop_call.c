@@ -201,7 +201,7 @@ static void cancel_late(struct gyre_post *post, void *arg)
 }
 
 /* With the lock held: leave without an outcome. One that has begun is cancelled. */
-static void give_up(struct request *r)
+static void leave_late(struct request *r)
 {
     bool has_begun = r->state == REQUEST_BEGUN;
 
@@ -226,7 +226,7 @@ static int await_request(struct request *r, uint64_t timeout, void **value)
     (void)pthread_mutex_lock(&r->lock);
     while (r->state != REQUEST_ENDED)
         if (!worker_cond_wait(&r->ended, &r->lock, deadline) && r->state != REQUEST_ENDED) {
-            give_up(r);
+            leave_late(r);
             return -ETIMEDOUT;
         }
 
