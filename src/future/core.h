@@ -140,7 +140,7 @@ static inline struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
 }
 
 /* Whether the calling thread may change futures: 0 or why not. On a closed loop it may: what it
- * finds is settled. */
+ * finds is settled, or about to be. */
 static inline int futures_enter(const struct gyre_futures *fs)
 {
     return unlikely(fs->is_closed) ? 0 : loop_check(fs->loop);
