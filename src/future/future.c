@@ -186,8 +186,10 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
         future_observe(from);
         break;
     case GYRE_FUTURE_CANCELLED:
-        to->note.cause = from->note.cause;
-        to->reason = from->reason;
+        if (!(to->flags & FUTURE_CANCELLING)) { /* else it knows better who asked it */
+            to->note.cause = from->note.cause;
+            to->reason = from->reason;
+        }
         future_settle_cancelled(to);
         return;
     }
