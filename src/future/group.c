@@ -264,6 +264,9 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     group->first_message = NULL;
     group->flags = flags;
     group->is_joined = false;
+    /* The scope has heard of it, but may forget who it was when the one above ends. */
+    if (unlikely(scope_is_cancelled(&group->scope)))
+        future_request_now(f, (enum gyre_reason)group->scope.cause_reason, group->scope.cause);
     *out = group;
     return 0;
 }

@@ -425,6 +425,24 @@ static void null_is_no_group(void **state)
     assert_int_equal(kids[1].dropped, 0);
 }
 
+/* Not by its own deadline: it never had one. */
+static void group_made_in_a_timed_out_scope_is_cancelled_also_when_that_has_ended(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    make_scope(f, 0, -1);
+    assert_int_equal(gyre_scope_set_deadline(&scopes[0], 0), 0);
+    enter(0);
+    make_group(f, 0);
+    leave(0);
+    gyre_scope_fini(&scopes[0]);
+    struct gyre_future *ended = gyre_group_join(group);
+    assert_int_equal(gyre_future_state(ended), GYRE_FUTURE_CANCELLED);
+    assert_int_equal(gyre_future_reason(ended), GYRE_REASON_TIMEOUT);
+    gyre_future_unref(ended);
+    end_group();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +469,7 @@ int main(void)
         GROUP_TEST(join_that_is_given_up_leaves_the_group_alone),
         GROUP_TEST(continuation_of_the_join_runs_after_that_of_the_last_child),
         GROUP_TEST(bad_arguments_are_refused),
+        GROUP_TEST(group_made_in_a_timed_out_scope_is_cancelled_also_when_that_has_ended),
         GROUP_TEST(null_is_no_group),
     };
 
