@@ -19,6 +19,8 @@ struct gyre_group {
     struct gyre_scope scope;
     struct gyre_link children; /* child.sibling */
     struct gyre_link failures; /* gyre_future.member */
+    struct gyre_link *looked_at; /* one of failures, number looked_nth, or NULL */
+    size_t looked_nth;
     size_t count;
     int first_error; /* 0: none */
     const char *first_message;
@@ -259,6 +261,7 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     scope_move(f, &group->scope);
     list_init(&group->children);
     list_init(&group->failures);
+    group->looked_at = NULL;
     group->count = 0;
     group->first_error = 0;
     group->first_message = NULL;
@@ -375,19 +378,26 @@ struct gyre_future *gyre_group_take_failure(struct gyre_group *group)
 {
     if (!group || futures_enter(group->join.futures) < 0 || list_is_empty(&group->failures))
         return NULL;
+    group->looked_at = NULL;
     return container_of(list_pop(&group->failures), struct gyre_future, member);
 }
 
 /* ---- failures, of groups and of nodes */
 
-static struct gyre_future *group_failure(const struct gyre_group *group, size_t nth)
+/* Where the last search ended the next one goes on: going through all of them is one walk. */
+static struct gyre_future *group_failure(struct gyre_group *group, size_t nth)
 {
-    const struct gyre_link *link = group->failures.next;
+    bool is_ahead = group->looked_at && nth >= group->looked_nth;
+    struct gyre_link *link = is_ahead ? group->looked_at : group->failures.next;
+    size_t at = is_ahead ? group->looked_nth : 0;
 
-    while (link != &group->failures && nth-- > 0)
+    for (; link != &group->failures && at < nth; at++)
         link = link->next;
-    return link == &group->failures ? NULL
-                                    : container_of((uintptr_t)link, struct gyre_future, member);
+    if (link == &group->failures)
+        return NULL;
+    group->looked_at = link;
+    group->looked_nth = at;
+    return container_of(link, struct gyre_future, member);
 }
 
 struct gyre_future *gyre_future_failure(const struct gyre_future *f, size_t nth)
