@@ -514,6 +514,23 @@ static void scopes_of_a_destroyed_loop_can_be_used_on_another(void **state)
     end_scopes(2);
 }
 
+/* Would each end walk through all that is below, this would take minutes. */
+static void deep_chain_of_scopes_may_end_from_outside_in(void **state)
+{
+    enum { DEPTH = 50000 };
+    struct fixture *f = fixture_of(state);
+    struct gyre_scope *chain = test_calloc(DEPTH, sizeof(*chain));
+
+    for (int i = 0; i < DEPTH; i++)
+        assert_int_equal(gyre_scope_init(&chain[i], f->loop, i == 0 ? NULL : &chain[i - 1]), 0);
+    for (int i = 0; i < DEPTH - 1; i++)
+        gyre_scope_fini(&chain[i]);
+    assert_false(gyre_scope_is_cancelled(&chain[DEPTH - 1]));
+    assert_true(gyre_scope_cancel(&chain[DEPTH - 1]));
+    gyre_scope_fini(&chain[DEPTH - 1]);
+    test_free(chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +562,7 @@ int main(void)
         SCOPE_TEST(parent_of_another_loop_is_refused),
         SCOPE_TEST(another_thread_is_refused_without_effect),
         SCOPE_TEST(scope_of_a_closed_loop_is_refused),
+        SCOPE_TEST(deep_chain_of_scopes_may_end_from_outside_in),
         SCOPE_TEST(scopes_of_a_destroyed_loop_can_be_used_on_another),
     };
 
