@@ -204,7 +204,8 @@ void future_forward(struct gyre_future *from, struct gyre_future *to);
 /* Take the value out, and the function that drops it. */
 void future_take_value(struct gyre_future *f, void **value, gyre_drop_fn **drop);
 
-/* Its error has been looked at. */
+/* Its error has been looked at. Asks no questions: the child of a fork in a hook of the user's must
+ * be able to finish what it is in the middle of. */
 void future_observe(struct gyre_future *f);
 
 static inline bool future_is_pending(const struct gyre_future *f)

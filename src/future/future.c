@@ -201,7 +201,7 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
 
 void future_observe(struct gyre_future *f)
 {
-    if (!f->futures || futures_enter(f->futures) < 0)
+    if (!f->futures)
         return;
     f->flags |= FUTURE_OBSERVED;
     if (f->flags & FUTURE_LISTED) {
@@ -211,6 +211,13 @@ void future_observe(struct gyre_future *f)
 }
 
 /* ---- consumers */
+
+/* The user looks at the error, on whatever thread. */
+static void observe_from_outside(struct gyre_future *f)
+{
+    if (f->futures && futures_enter(f->futures) == 0)
+        future_observe(f);
+}
 
 enum gyre_future_state gyre_future_state(const struct gyre_future *f)
 {
@@ -227,7 +234,7 @@ int gyre_future_error(struct gyre_future *f)
     case GYRE_FUTURE_OK:
         return 0;
     case GYRE_FUTURE_ERR:
-        future_observe(f);
+        observe_from_outside(f);
         return f->err;
     case GYRE_FUTURE_CANCELLED:
         return -ECANCELED;
@@ -248,7 +255,7 @@ void *gyre_future_detail(struct gyre_future *f)
 {
     if (!f || f->state != GYRE_FUTURE_ERR)
         return NULL;
-    future_observe(f);
+    observe_from_outside(f);
     return f->as.settled.value;
 }
 
@@ -335,7 +342,7 @@ enum gyre_reason gyre_future_reason(const struct gyre_future *f)
 void gyre_future_ignore_error(struct gyre_future *f)
 {
     if (f)
-        future_observe(f);
+        observe_from_outside(f);
 }
 
 /* ---- producers */
