@@ -115,14 +115,14 @@ static void end_child(struct node *node, struct gyre_future *input)
     bool has_failed = input && input->state == GYRE_FUTURE_ERR;
     bool is_reporting = group->flags & GYRE_GROUP_REPORT;
 
-    if (has_failed && is_reporting)
-        future_report(input, group->join.futures->loop);
     if (has_failed && !is_reporting) {
         keep_failure(group, node, input);
     } else {
         future_settle_ok(&node->f, NULL, NULL);
         future_release(&node->f);
     }
+    if (has_failed && is_reporting)
+        future_report(input, group->join.futures->loop); /* which may close the loop */
     maybe_end(group);
 }
 
