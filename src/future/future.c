@@ -189,8 +189,10 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
         future_observe(from);
         break;
     case GYRE_FUTURE_CANCELLED:
-        to->note.cause = from->note.cause;
-        to->reason = from->reason;
+        if (!(to->flags & FUTURE_CANCELLING)) { /* else it knows better who asked it */
+            to->note.cause = from->note.cause;
+            to->reason = from->reason;
+        }
         future_settle_cancelled(to);
         return;
     }
@@ -202,7 +204,7 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
 
 void future_observe(struct gyre_future *f)
 {
-    if (!f->futures || futures_enter(f->futures) < 0)
+    if (!f->futures)
         return;
     f->flags |= FUTURE_OBSERVED;
     if (f->flags & FUTURE_LISTED) {
@@ -212,6 +214,13 @@ void future_observe(struct gyre_future *f)
 }
 
 /* ---- consumers */
+
+/* The user looks at the error, on whatever thread. */
+static void observe_from_outside(struct gyre_future *f)
+{
+    if (f->futures && futures_enter(f->futures) == 0)
+        future_observe(f);
+}
 
 enum gyre_future_state gyre_future_state(const struct gyre_future *f)
 {
@@ -228,7 +237,7 @@ int gyre_future_error(struct gyre_future *f)
     case GYRE_FUTURE_OK:
         return 0;
     case GYRE_FUTURE_ERR:
-        future_observe(f);
+        observe_from_outside(f);
         return f->err;
     case GYRE_FUTURE_CANCELLED:
         return -ECANCELED;
@@ -249,7 +258,7 @@ void *gyre_future_detail(struct gyre_future *f)
 {
     if (!f || f->state != GYRE_FUTURE_ERR)
         return NULL;
-    future_observe(f);
+    observe_from_outside(f);
     return f->as.settled.value;
 }
 
@@ -336,7 +345,7 @@ enum gyre_reason gyre_future_reason(const struct gyre_future *f)
 void gyre_future_ignore_error(struct gyre_future *f)
 {
     if (f)
-        future_observe(f);
+        observe_from_outside(f);
 }
 
 /* ---- producers */

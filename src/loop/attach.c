@@ -46,6 +46,13 @@ size_t rooms_count(const struct gyre_loop *l)
     return count;
 }
 
+void rooms_end(struct gyre_loop *l)
+{
+    for (int i = ROOM_COUNT - 1; i >= 0; i--)
+        if (l->rooms[i])
+            l->rooms[i]->ops->end(l->rooms[i]);
+}
+
 /* The upper ones first: they use the lower ones. */
 void rooms_close(struct gyre_loop *l)
 {

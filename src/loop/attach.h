@@ -23,7 +23,11 @@ struct room_ops {
     /* How many things are left that nothing the loop knows of will end. */
     size_t (*count)(const struct room *room);
 
-    /* gyre_loop_close: all sources are stopped, the mail is dropped, the poller is still open. */
+    /* gyre_loop_close begins: all sources are stopped, and the drop functions of the mail come next.
+     * What they do to the room is allowed, but nothing can be started any more. */
+    void (*end)(struct room *room);
+
+    /* gyre_loop_close goes on: the mail is dropped, the poller is still open. */
     void (*close)(struct room *room);
 
     /* The loop's memory is about to go. */
