@@ -52,7 +52,8 @@
  * THREADS AND ERRORS are as in gyre/loop.h: all is for the loop's thread. Functions that only look at a
  * future do not check that, and must not be called on another one. On a closed loop every
  * future is settled; it can still be read, taken and unref'ed, also after gyre_loop_destroy. A
- * thread that has a result posts it to the loop (gyre_post_send), and the callback resolves.
+ * thread that has a result posts it to the loop (gyre_post_send), and the callback resolves; if the
+ * loop is closed first the drop function of the post may do so, or gyre_future_abandon.
  *
  * COST. Blocks are kept and used again: no allocation once warm, but for combinators of more than a
  * dozen inputs. A future has 128 bytes. O(1), but for futures made of many, which cost O(inputs) to

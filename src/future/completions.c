@@ -153,10 +153,10 @@ struct gyre_future *gyre_completions_next(struct gyre_future *completions)
     struct next *next = next_of(next_future);
     next->completions = gyre_future_ref(f);
     list_append(&c->nexts, &next->link);
+    if (unlikely(scope_is_cancelled(fs->current)))
+        future_request_now(next_future, (enum gyre_reason)fs->current->cause_reason,
+                           fs->current->cause);
     serve(c);
-    if (scope_is_cancelled(fs->current))
-        future_request(next_future, (enum gyre_reason)fs->current->cause_reason,
-                       fs->current->cause);
     work_run(fs);
     return next_future;
 }

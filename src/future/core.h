@@ -140,7 +140,7 @@ static inline struct gyre_futures *futures_of(struct gyre_loop *loop, int *err)
 }
 
 /* Whether the calling thread may change futures: 0 or why not. On a closed loop it may: what it
- * finds is settled. */
+ * finds is settled, or about to be. */
 static inline int futures_enter(const struct gyre_futures *fs)
 {
     return unlikely(fs->is_closed) ? 0 : loop_check(fs->loop);
@@ -204,7 +204,8 @@ void future_forward(struct gyre_future *from, struct gyre_future *to);
 /* Take the value out, and the function that drops it. */
 void future_take_value(struct gyre_future *f, void **value, gyre_drop_fn **drop);
 
-/* Its error has been looked at. */
+/* Its error has been looked at. Asks no questions: the child of a fork in a hook of the user's must
+ * be able to finish what it is in the middle of. */
 void future_observe(struct gyre_future *f);
 
 static inline bool future_is_pending(const struct gyre_future *f)

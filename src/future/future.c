@@ -96,38 +96,24 @@ struct gyre_future *gyre_future_ref(struct gyre_future *f)
     return f;
 }
 
-/* Whether the loop is being closed, by us, and has come to the drop functions that run before all
- * futures are settled: what there is to be done when one is released is done then. */
-static bool close_has_begun(const struct gyre_futures *fs, int err)
-{
-    return err == -ESHUTDOWN && loop_is_own(fs->loop);
-}
-
 void gyre_future_unref(struct gyre_future *f)
 {
-    if (!f || !f->futures)
+    if (!f || !f->futures || futures_enter(f->futures) < 0)
         return;
 
     struct gyre_futures *fs = f->futures;
-    int err = futures_enter(fs);
-
-    if (likely(err == 0)) {
-        future_let_go(f);
-        work_run(fs);
-    } else if (close_has_begun(fs, err)) {
-        future_release(f);
-    }
+    future_let_go(f);
+    work_run(fs);
 }
 
 void gyre_future_detach(struct gyre_future *f)
 {
-    if (!f || !f->futures || !future_is_pending(f)) {
-        gyre_future_unref(f);
+    if (!f || !f->futures || futures_enter(f->futures) < 0)
         return;
-    }
-    int err = futures_enter(f->futures);
-    if (err == 0 || close_has_begun(f->futures, err))
+    if (future_is_pending(f))
         f->refs--;
+    else
+        gyre_future_unref(f);
 }
 
 /* ---- settled */
@@ -203,8 +189,10 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
         future_observe(from);
         break;
     case GYRE_FUTURE_CANCELLED:
-        to->note.cause = from->note.cause;
-        to->reason = from->reason;
+        if (!(to->flags & FUTURE_CANCELLING)) { /* else it knows better who asked it */
+            to->note.cause = from->note.cause;
+            to->reason = from->reason;
+        }
         future_settle_cancelled(to);
         return;
     }
@@ -216,7 +204,7 @@ void future_forward(struct gyre_future *from, struct gyre_future *to)
 
 void future_observe(struct gyre_future *f)
 {
-    if (!f->futures || futures_enter(f->futures) < 0)
+    if (!f->futures)
         return;
     f->flags |= FUTURE_OBSERVED;
     if (f->flags & FUTURE_LISTED) {
@@ -226,6 +214,13 @@ void future_observe(struct gyre_future *f)
 }
 
 /* ---- consumers */
+
+/* The user looks at the error, on whatever thread. */
+static void observe_from_outside(struct gyre_future *f)
+{
+    if (f->futures && futures_enter(f->futures) == 0)
+        future_observe(f);
+}
 
 enum gyre_future_state gyre_future_state(const struct gyre_future *f)
 {
@@ -242,7 +237,7 @@ int gyre_future_error(struct gyre_future *f)
     case GYRE_FUTURE_OK:
         return 0;
     case GYRE_FUTURE_ERR:
-        future_observe(f);
+        observe_from_outside(f);
         return f->err;
     case GYRE_FUTURE_CANCELLED:
         return -ECANCELED;
@@ -263,7 +258,7 @@ void *gyre_future_detail(struct gyre_future *f)
 {
     if (!f || f->state != GYRE_FUTURE_ERR)
         return NULL;
-    future_observe(f);
+    observe_from_outside(f);
     return f->as.settled.value;
 }
 
@@ -350,7 +345,7 @@ enum gyre_reason gyre_future_reason(const struct gyre_future *f)
 void gyre_future_ignore_error(struct gyre_future *f)
 {
     if (f)
-        future_observe(f);
+        observe_from_outside(f);
 }
 
 /* ---- producers */

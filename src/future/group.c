@@ -19,6 +19,8 @@ struct gyre_group {
     struct gyre_scope scope;
     struct gyre_link children; /* child.sibling */
     struct gyre_link failures; /* gyre_future.member */
+    struct gyre_link *looked_at; /* one of failures, number looked_nth, or NULL */
+    size_t looked_nth;
     size_t count;
     int first_error; /* 0: none */
     const char *first_message;
@@ -113,14 +115,14 @@ static void end_child(struct node *node, struct gyre_future *input)
     bool has_failed = input && input->state == GYRE_FUTURE_ERR;
     bool is_reporting = group->flags & GYRE_GROUP_REPORT;
 
-    if (has_failed && is_reporting)
-        future_report(input, group->join.futures->loop);
     if (has_failed && !is_reporting) {
         keep_failure(group, node, input);
     } else {
         future_settle_ok(&node->f, NULL, NULL);
         future_release(&node->f);
     }
+    if (has_failed && is_reporting)
+        future_report(input, group->join.futures->loop); /* which may close the loop */
     maybe_end(group);
 }
 
@@ -259,11 +261,15 @@ int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group 
     scope_move(f, &group->scope);
     list_init(&group->children);
     list_init(&group->failures);
+    group->looked_at = NULL;
     group->count = 0;
     group->first_error = 0;
     group->first_message = NULL;
     group->flags = flags;
     group->is_joined = false;
+    /* The scope has heard of it, but may forget who it was when the one above ends. */
+    if (unlikely(scope_is_cancelled(&group->scope)))
+        future_request_now(f, (enum gyre_reason)group->scope.cause_reason, group->scope.cause);
     *out = group;
     return 0;
 }
@@ -372,19 +378,26 @@ struct gyre_future *gyre_group_take_failure(struct gyre_group *group)
 {
     if (!group || futures_enter(group->join.futures) < 0 || list_is_empty(&group->failures))
         return NULL;
+    group->looked_at = NULL;
     return container_of(list_pop(&group->failures), struct gyre_future, member);
 }
 
 /* ---- failures, of groups and of nodes */
 
-static struct gyre_future *group_failure(const struct gyre_group *group, size_t nth)
+/* Where the last search ended the next one goes on: going through all of them is one walk. */
+static struct gyre_future *group_failure(struct gyre_group *group, size_t nth)
 {
-    const struct gyre_link *link = group->failures.next;
+    bool is_ahead = group->looked_at && nth >= group->looked_nth;
+    struct gyre_link *link = is_ahead ? group->looked_at : group->failures.next;
+    size_t at = is_ahead ? group->looked_nth : 0;
 
-    while (link != &group->failures && nth-- > 0)
+    for (; link != &group->failures && at < nth; at++)
         link = link->next;
-    return link == &group->failures ? NULL
-                                    : container_of((uintptr_t)link, struct gyre_future, member);
+    if (link == &group->failures)
+        return NULL;
+    group->looked_at = link;
+    group->looked_nth = at;
+    return container_of(link, struct gyre_future, member);
 }
 
 struct gyre_future *gyre_future_failure(const struct gyre_future *f, size_t nth)

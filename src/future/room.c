@@ -96,6 +96,12 @@ static void finish_closed(struct gyre_future *f)
     future_release(f);
 }
 
+/* The drop functions of posts may still settle futures and give them back. */
+static void refuse_more(struct room *room)
+{
+    futures_of_room(room)->is_closed = true;
+}
+
 /* All are settled before the first drop function of the user's runs: whatever that does to others, no
  * cancel hook is called any more. */
 static void close_futures(struct room *room)
@@ -104,7 +110,6 @@ static void close_futures(struct room *room)
     struct gyre_link *pending = &fs->root.operations;
     struct gyre_link closed;
 
-    fs->is_closed = true;
     scope_close_all(fs);
     list_init(&closed);
     while (!list_is_empty(pending))
@@ -128,6 +133,7 @@ static void leave_loop(struct room *room)
 static const struct room_ops future_room_ops = {
     .cancel = cancel_root,
     .count = count_promises,
+    .end = refuse_more,
     .close = close_futures,
     .destroy = leave_loop,
 };

@@ -67,10 +67,16 @@ static void request_operations(const struct gyre_scope *scope, const struct gyre
     }
 }
 
-/* The state of `top` has changed: pass it on to everything below. No function of the user's runs
- * here: the requests are carried out when the work is done. */
+/* The state of `top` may have changed: if so, pass it on to everything below. No function of the
+ * user's runs here: the requests are carried out when the work is done. */
 static void spread(struct gyre_scope *top)
 {
+    uint64_t cause = top->cause;
+    uint8_t reason = top->cause_reason;
+
+    find_cause(top);
+    if (top->cause == cause && top->cause_reason == reason)
+        return;
     for (struct gyre_scope *s = top; s; s = scope_next(top, s)) {
         find_cause(s);
         if (scope_is_cancelled(s))

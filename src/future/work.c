@@ -21,11 +21,11 @@ void work_settled(struct gyre_future *f)
     work_add(f);
 }
 
-/* Note who asks; false: there is nothing to ask, or it has been asked. An outer scope that asks later
- * is the cause nevertheless. */
+/* Note who asks; false: there is nothing to ask, or it has been asked, or its loop is being closed and
+ * will settle it. An outer scope that asks later is the cause nevertheless. */
 static bool note_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
 {
-    if (!future_is_pending(f))
+    if (!future_is_pending(f) || f->futures->is_closed)
         return false;
     if (f->flags & FUTURE_CANCELLING) {
         if (cause != 0 && f->note.cause != 0)

@@ -58,6 +58,13 @@ void rooms_after_fork(struct gyre_loop *l)
             l->rooms[i]->ops->after_fork(l->rooms[i]);
 }
 
+void rooms_end(struct gyre_loop *l)
+{
+    for (int i = ROOM_COUNT - 1; i >= 0; i--)
+        if (l->rooms[i] && l->rooms[i]->ops->end)
+            l->rooms[i]->ops->end(l->rooms[i]);
+}
+
 /* The upper ones first: they use the lower ones. */
 void rooms_close(struct gyre_loop *l)
 {

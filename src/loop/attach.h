@@ -28,7 +28,11 @@ struct room_ops {
     /* gyre_loop_after_fork, in the child; the mail is in the queue. May be NULL. */
     void (*after_fork)(struct room *room);
 
-    /* gyre_loop_close: all sources are stopped, the mail is dropped, the poller is still open. */
+    /* gyre_loop_close begins: all sources are stopped, and the drop functions of the mail come next.
+     * What they do to the room is allowed, but nothing can be started any more. May be NULL. */
+    void (*end)(struct room *room);
+
+    /* gyre_loop_close goes on: the mail is dropped, the poller is still open. */
     void (*close)(struct room *room);
 
     /* The loop's memory is about to go. */

@@ -218,6 +218,7 @@ int gyre_loop_close(struct gyre_loop *loop)
 
     queue_append_reversed(loop, inbox_close(&loop->inbox));
     empty_queue(loop, &posts);
+    rooms_end(loop);
     drop_posts(&posts);
     rooms_close(loop);
 

@@ -368,6 +368,30 @@ static void close_of_the_loop_cancels_nexts_and_refuses_new_ones(void **state)
     gyre_future_unref(waiting[0]);
 }
 
+static void next_in_a_cancelled_scope_takes_nothing(void **state)
+{
+    (void)state;
+    struct gyre_scope scope = { 0 };
+    struct gyre_future *op = make_op(1);
+    struct gyre_future *c = gyre_completions(fixture->loop, 1, &op);
+    resolve_op(1);
+    assert_int_equal(gyre_scope_init(&scope, fixture->loop, NULL), 0);
+    gyre_scope_cancel(&scope);
+    gyre_scope_enter(&scope);
+    struct gyre_future *late = gyre_completions_next(c);
+    gyre_scope_leave(&scope);
+    assert_cancelled(late, GYRE_REASON_REQUEST);
+    assert_true(gyre_scope_caused(&scope, late));
+    struct gyre_future *next = gyre_completions_next(c);
+    assert_ok(next);
+    assert_ptr_equal(gyre_future_peek(next), op);
+    gyre_future_unref(late);
+    gyre_future_unref(next);
+    gyre_future_unref(c);
+    gyre_future_unref(op);
+    gyre_scope_fini(&scope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +403,7 @@ int main(void)
         OP_TEST(refused_future_has_settled),
         OP_TEST(several_nexts_are_served_in_order),
         OP_TEST(cancelled_next_loses_nothing),
+        OP_TEST(next_in_a_cancelled_scope_takes_nothing),
         OP_TEST(dropped_next_loses_nothing),
         OP_TEST(next_that_has_got_one_keeps_it_when_it_is_cancelled),
         OP_TEST(next_keeps_the_object_and_what_it_got),

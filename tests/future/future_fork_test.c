@@ -75,12 +75,79 @@ static void forked_child_that_takes_over_goes_on_with_its_futures(void **state)
     end_world(&w);
 }
 
+/* ---- forks in the middle of something */
+
+static pid_t forked;
+
+static void fork_and_fail_the_other(struct promise *p)
+{
+    assert_int_equal(gyre_future_fail(p->other->f, -EIO), 0);
+    forked = fork();
+    assert_true(forked >= 0);
+    if (forked == 0)
+        alarm(10);
+}
+
+/* The group of the other is told after the hook, in both processes. */
+static void child_of_a_fork_in_a_cancel_hook_may_close(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct promise *p = make_promise(f, 0, 0);
+    struct gyre_group *group;
+    int status;
+
+    p->other = make_bare_promise(f, 1);
+    p->inside = fork_and_fail_the_other;
+    assert_int_equal(gyre_group_create(f->loop, 0, &group), 0);
+    assert_int_equal(gyre_group_add(group, p->other->f), 0);
+    struct gyre_future *both = gyre_all(f->loop, 1, &p->f);
+    (void)gyre_future_cancel(both);
+    if (forked == 0)
+        _exit(gyre_loop_close(f->loop) == 0 && reports.count == 0 ? 0 : 1);
+    assert_int_equal(waitpid(forked, &status, 0), forked);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    gyre_group_unref(group);
+    expect_reports(1); /* the group's own */
+    gyre_future_unref(both);
+}
+
+static void fork_in_a_call(struct gyre_call *call, void *arg)
+{
+    (void)call;
+    (void)arg;
+    forked = fork();
+}
+
+/* Else it is never freed, or cancelled, there. */
+static void run_until_that_ends_in_a_forked_child_keeps_no_reference(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct promise *p = make_promise(f, 0, 0);
+    struct gyre_call call = { 0 };
+    int status;
+
+    assert_int_equal(gyre_call_init(&call, f->loop, fork_in_a_call, NULL), 0);
+    assert_int_equal(gyre_call_start(&call), 0);
+    int result = gyre_loop_run_until(f->loop, p->f);
+    if (forked == 0) {
+        bool is_right = result == -EOWNERDEAD && gyre_loop_after_fork(f->loop) == 0;
+        gyre_future_unref(p->f);
+        _exit(is_right && p->asked == 1 ? 0 : 1);
+    }
+    assert_int_equal(result, -EDEADLK);
+    assert_int_equal(waitpid(forked, &status, 0), forked);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    gyre_future_unref(p->f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FUTURE_TEST(forked_child_is_refused_without_effect),
         FUTURE_TEST(forked_child_may_close_and_the_parent_does_not_notice),
         FUTURE_TEST(forked_child_that_takes_over_goes_on_with_its_futures),
+        FUTURE_TEST(child_of_a_fork_in_a_cancel_hook_may_close),
+        FUTURE_TEST(run_until_that_ends_in_a_forked_child_keeps_no_reference),
     };
 
     return cmocka_run_group_tests_name("future_fork", tests, NULL, NULL);

@@ -235,6 +235,29 @@ static void another_thread_is_refused_without_effect(void **state)
     end_group();
 }
 
+static void hook_closes(struct gyre_loop *loop, const struct gyre_loop_error *error, void *arg)
+{
+    (void)error;
+    *(int *)arg = gyre_loop_close(loop);
+}
+
+static void error_hook_of_a_reporting_group_may_close_the_loop(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    int closed = -1;
+
+    assert_int_equal(gyre_loop_on_error(f->loop, hook_closes, &closed), 0);
+    make_group(f, GYRE_GROUP_REPORT);
+    struct gyre_future *child = gyre_future_ref(gyre_future_create(f->loop));
+    assert_int_equal(gyre_future_fail(child, -EIO), 0);
+    assert_int_equal(gyre_group_add(group, child), 0);
+    assert_int_equal(closed, 0);
+    gyre_future_unref(child);
+    join_group();
+    assert_int_equal(gyre_future_reason(join), GYRE_REASON_CLOSED);
+    end_group();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +272,7 @@ int main(void)
         GROUP_TEST(drop_function_that_fails_a_child_is_too_late),
         GROUP_TEST(argument_that_is_dropped_may_give_up_the_group),
         GROUP_TEST(another_thread_is_refused_without_effect),
+        GROUP_TEST(error_hook_of_a_reporting_group_may_close_the_loop),
     };
 
     return cmocka_run_group_tests_name("group_close", tests, NULL, NULL);

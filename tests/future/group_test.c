@@ -445,6 +445,49 @@ static void null_is_no_group(void **state)
     assert_int_equal(kids[1].dropped, 0);
 }
 
+/* Would each look begin at the first, this would take minutes. */
+static void many_failures_are_looked_at_in_one_walk(void **state)
+{
+    enum { MANY = 60000 };
+    struct fixture *f = fixture_of(state);
+    size_t count = 0;
+
+    make_group(f, GYRE_GROUP_SUPERVISE);
+    for (int i = 0; i < MANY; i++) {
+        struct gyre_future *child = gyre_future_create(f->loop);
+        assert_int_equal(gyre_future_fail(child, -1 - i % 100), 0);
+        assert_int_equal(gyre_group_add(group, child), 0);
+    }
+    join_group();
+    for (struct gyre_future *e; (e = gyre_future_failure(join, count)) != NULL; count++)
+        assert_int_equal(gyre_future_error(e), -1 - (int)(count % 100));
+    assert_int_equal(count, MANY);
+    assert_int_equal(gyre_future_error(gyre_future_failure(join, 7)), -8);
+    gyre_future_unref(gyre_group_take_failure(group));
+    assert_int_equal(gyre_future_error(gyre_future_failure(join, 7)), -9);
+    assert_null(gyre_future_failure(join, MANY - 1));
+    (void)gyre_future_error(join);
+    end_group();
+}
+
+/* Not by its own deadline: it never had one. */
+static void group_made_in_a_timed_out_scope_is_cancelled_also_when_that_has_ended(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    make_scope(f, 0, -1);
+    assert_int_equal(gyre_scope_set_deadline(&scopes[0], 0), 0);
+    enter(0);
+    make_group(f, 0);
+    leave(0);
+    gyre_scope_fini(&scopes[0]);
+    struct gyre_future *ended = gyre_group_join(group);
+    assert_int_equal(gyre_future_state(ended), GYRE_FUTURE_CANCELLED);
+    assert_int_equal(gyre_future_reason(ended), GYRE_REASON_TIMEOUT);
+    gyre_future_unref(ended);
+    end_group();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +515,8 @@ int main(void)
         GROUP_TEST(join_that_is_given_up_leaves_the_group_alone),
         GROUP_TEST(continuation_of_the_join_runs_after_that_of_the_last_child),
         GROUP_TEST(bad_arguments_are_refused),
+        GROUP_TEST(group_made_in_a_timed_out_scope_is_cancelled_also_when_that_has_ended),
+        GROUP_TEST(many_failures_are_looked_at_in_one_walk),
         GROUP_TEST(null_is_no_group),
     };
 

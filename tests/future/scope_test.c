@@ -333,9 +333,27 @@ static void fini_of_what_is_not_in_use_does_nothing(void **state)
     assert_int_equal(gyre_scope_enter(&scopes[0]), GYRE_EUNINIT);
 }
 
+/* Would each end walk through all that is below, this would take minutes. */
+static void deep_chain_of_scopes_may_end_from_outside_in(void **state)
+{
+    enum { DEPTH = 50000 };
+    struct fixture *f = fixture_of(state);
+    struct gyre_scope *chain = test_calloc(DEPTH, sizeof(*chain));
+
+    for (int i = 0; i < DEPTH; i++)
+        assert_int_equal(gyre_scope_init(&chain[i], f->loop, i == 0 ? NULL : &chain[i - 1]), 0);
+    for (int i = 0; i < DEPTH - 1; i++)
+        gyre_scope_fini(&chain[i]);
+    assert_false(gyre_scope_is_cancelled(&chain[DEPTH - 1]));
+    assert_true(gyre_scope_cancel(&chain[DEPTH - 1]));
+    gyre_scope_fini(&chain[DEPTH - 1]);
+    test_free(chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SCOPE_TEST(deep_chain_of_scopes_may_end_from_outside_in),
         SCOPE_TEST(operation_is_in_the_scope_that_was_current_when_it_started),
         SCOPE_TEST(leave_makes_the_scope_current_that_was_before),
         SCOPE_TEST(scope_can_be_entered_again_once_it_was_left),

@@ -405,6 +405,41 @@ static void two_limits_at_one_moment_are_one_timeout(void **state)
     gyre_future_unref(f);
 }
 
+/* The scope hears of the end when the time is over already, but what it asked to stop is its own. */
+static void scope_that_cancels_what_has_timed_out_is_the_cause(void **state)
+{
+    (void)state;
+    struct gyre_scope scope = { 0 };
+    assert_int_equal(gyre_scope_init(&scope, fixture->loop, NULL), 0);
+    gyre_scope_enter(&scope);
+    struct gyre_future *f = within(make_slow_op(1), GYRE_MS(10));
+    gyre_scope_leave(&scope);
+    advance(GYRE_MS(10));
+    assert_true(gyre_scope_cancel(&scope));
+    assert_true(gyre_scope_caused(&scope, f));
+    op_undone(1);
+    assert_cancelled(f, GYRE_REASON_REQUEST);
+    assert_true(gyre_scope_caused(&scope, f));
+    gyre_future_unref(f);
+    gyre_scope_fini(&scope);
+}
+
+static void limit_of_nothing_in_a_cancelled_scope_is_cancelled_by_it(void **state)
+{
+    (void)state;
+    struct gyre_scope scope = { 0 };
+    assert_int_equal(gyre_scope_init(&scope, fixture->loop, NULL), 0);
+    gyre_scope_cancel(&scope);
+    struct gyre_future *op = make_op(1);
+    gyre_scope_enter(&scope);
+    struct gyre_future *f = within(op, 0);
+    gyre_scope_leave(&scope);
+    assert_cancelled(f, GYRE_REASON_REQUEST);
+    assert_true(gyre_scope_caused(&scope, f));
+    gyre_future_unref(f);
+    gyre_scope_fini(&scope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +475,8 @@ int main(void)
         OP_TEST(outer_limit_that_is_shorter_is_a_timeout),
         OP_TEST(inner_limit_that_is_shorter_is_the_error_of_both),
         OP_TEST(two_limits_at_one_moment_are_one_timeout),
+        OP_TEST(scope_that_cancels_what_has_timed_out_is_the_cause),
+        OP_TEST(limit_of_nothing_in_a_cancelled_scope_is_cancelled_by_it),
     };
 
     return cmocka_run_group_tests_name("within", tests, NULL, NULL);

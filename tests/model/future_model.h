@@ -215,7 +215,7 @@ static inline void forward(int from, int to)
     struct model_future *f = &m.f[from];
 
     settle(to, f->state, f->err);
-    if (f->state == GYRE_FUTURE_CANCELLED) {
+    if (f->state == GYRE_FUTURE_CANCELLED && !m.f[to].is_cancelling) {
         m.f[to].reason = f->reason;
         m.f[to].cause = f->cause;
     }

@@ -107,6 +107,8 @@ static void model_make_group(void)
     f->own_scope = the_input;
     f->supervises = the_err & GYRE_GROUP_SUPERVISE;
     f->reports = the_err & GYRE_GROUP_REPORT;
+    if (is_cancelled(the_input))
+        request(the_future, m.s[the_input].cause_reason, m.s[the_input].cause);
 }
 
 static void do_make_group(void)
