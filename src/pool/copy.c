@@ -74,7 +74,7 @@ static int copy_into(struct gyre_job *job, const struct file_request *r, int fro
                      struct draft *draft)
 {
     struct copy c = { .job = job, .from = from, .to = draft->fd };
-    char *buffer = block_make(block_allocator(r), COPY_BUFFER);
+    char *buffer = value_make(value_allocator(r), COPY_BUFFER);
     bool is_there;
 
     int err = buffer ? 0 : -ENOMEM;

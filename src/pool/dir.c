@@ -73,7 +73,7 @@ static int open_stream(struct gyre_dir *dir, const char *path)
 
 static int run_dir_open(struct gyre_job *job, struct file_request *r)
 {
-    struct gyre_dir *dir = block_make(block_allocator(r), sizeof(*dir));
+    struct gyre_dir *dir = value_make(value_allocator(r), sizeof(*dir));
     int err = dir ? open_stream(dir, r->path) : -ENOMEM;
 
     if (err < 0)
@@ -110,7 +110,7 @@ static struct batch *make_batch(const struct gyre_allocator *allocator, size_t m
     size_t first_size = first ? strlen(first->d_name) + 1 : 0;
     size_t size = sizeof(struct batch) + count * (sizeof(struct gyre_dir_entry) + USUAL_NAME_SIZE) +
                   first_size;
-    struct batch *batch = block_make(allocator, size);
+    struct batch *batch = value_make(allocator, size);
 
     if (!batch)
         return NULL;
@@ -199,7 +199,7 @@ static int read_batch(struct gyre_job *job, struct gyre_dir *dir, struct file_re
     dir->err = 0;
     if (err < 0)
         return err;
-    struct batch *batch = make_batch(block_allocator(r), entry ? r->size : 0, entry);
+    struct batch *batch = make_batch(value_allocator(r), entry ? r->size : 0, entry);
     if (!batch) {
         dir->held = entry;
         return -ENOMEM;

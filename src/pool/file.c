@@ -164,7 +164,7 @@ struct gyre_future *gyre_file_sync(struct gyre_loop *loop, struct gyre_pool *poo
 
 static int run_stat(struct gyre_job *job, struct file_request *r)
 {
-    struct stat *st = block_make(block_allocator(r), sizeof(*st));
+    struct stat *st = value_make(value_allocator(r), sizeof(*st));
 
     if (!st)
         return -ENOMEM;
@@ -244,4 +244,11 @@ struct gyre_future *gyre_file_mkdir(struct gyre_loop *loop, struct gyre_pool *po
     struct file_request model = { .run = run_mkdir, .path = path, .mode = (mode_t)mode };
 
     return path ? file_submit(loop, pool, 0, &model) : file_refuse(loop, -EINVAL);
+}
+
+/* ---- values */
+
+void gyre_file_free(void *value)
+{
+    value_free(value);
 }

@@ -8,74 +8,12 @@
 
 #include <string.h>
 
-/* ---- blocks */
-
-/* In front of every block. */
-union block_head {
-    struct {
-        struct gyre_allocator allocator;
-        size_t size; /* with the head */
-    } is;
-    max_align_t align;
-};
-
-static union block_head *head_of(const void *block)
-{
-    return (union block_head *)(uintptr_t)block - 1;
-}
-
-void *block_make(const struct gyre_allocator *allocator, size_t size)
-{
-    if (size > SIZE_MAX - sizeof(union block_head))
-        return NULL;
-
-    size += sizeof(union block_head);
-    union block_head *head = memory_alloc(allocator, size);
-    if (!head)
-        return NULL;
-    head->is.allocator = *allocator;
-    head->is.size = size;
-    return head + 1;
-}
-
-void *block_resize(void *block, size_t size)
-{
-    const struct gyre_allocator allocator = *block_allocator(block);
-
-    if (size > SIZE_MAX - sizeof(union block_head))
-        return NULL;
-
-    size += sizeof(union block_head);
-    union block_head *head = head_of(block);
-    head = allocator.realloc(allocator.ctx, head, head->is.size, size);
-    if (!head)
-        return NULL;
-    head->is.size = size;
-    return head + 1;
-}
-
-const struct gyre_allocator *block_allocator(const void *block)
-{
-    return &head_of(block)->is.allocator;
-}
-
-void gyre_file_free(void *value)
-{
-    if (!value)
-        return;
-
-    struct gyre_allocator allocator = *block_allocator(value);
-    memory_free(&allocator, head_of(value), head_of(value)->is.size);
-}
-
-/* ---- requests */
-
 static int run_request(struct gyre_job *job, void *arg)
 {
     struct file_request *r = arg;
     int err = r->run(job, r);
 
-    gyre_file_free(r);
+    value_free(r);
     return err;
 }
 
@@ -85,7 +23,7 @@ static void lose_request(void *arg)
 
     if (r->lost)
         r->lost(r);
-    gyre_file_free(r);
+    value_free(r);
 }
 
 static size_t text_size(const char *text)
@@ -98,7 +36,7 @@ static struct file_request *copy_request(const struct gyre_allocator *allocator,
 {
     size_t path_size = text_size(model->path);
     size_t to_size = text_size(model->to);
-    struct file_request *r = block_make(allocator, sizeof(*r) + path_size + to_size);
+    struct file_request *r = value_make(allocator, sizeof(*r) + path_size + to_size);
 
     if (!r)
         return NULL;
@@ -119,7 +57,7 @@ struct gyre_future *file_submit(struct gyre_loop *loop, struct gyre_pool *pool, 
         return file_refuse(loop, -ENOMEM);
     struct gyre_future *f = gyre_offload(loop, pool, flags, run_request, lose_request, r);
     if (file_was_refused(f))
-        gyre_file_free(r);
+        value_free(r);
     return f;
 }
 

@@ -1,14 +1,14 @@
-/* A call for a file, on its way to a worker, and the memory of requests and of values.
+/* A call for a file, on its way to a worker.
  *
- * Invariants: a request belongs to the loop's thread until it is submitted, then to its job, and is
- * freed by whoever ends that. A block remembers the allocator it came from, so that whoever holds
- * one can free it, with the loop and the pool long gone.
+ * Invariant: a request is a value (value.h). It belongs to the loop's thread until it is submitted, then to its job, and is
+ * freed by whoever ends that.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_REQUEST_H
 #define GYRE_REQUEST_H
 
 #include "gyre/file.h"
+#include "pool/value.h"
 
 #include <sys/types.h>
 
@@ -43,11 +43,5 @@ static inline bool file_was_refused(const struct gyre_future *f)
 {
     return gyre_future_state(f) == GYRE_FUTURE_ERR;
 }
-
-/* ---- blocks, freed by gyre_file_free; NULL: no memory */
-
-void *block_make(const struct gyre_allocator *allocator, size_t size);
-void *block_resize(void *block, size_t size); /* on failure it is as it was */
-const struct gyre_allocator *block_allocator(const void *block);
 
 #endif

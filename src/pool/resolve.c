@@ -7,6 +7,7 @@
 #include "os/sys.h"
 #include "pool/core.h"
 #include "pool/hostname.h"
+#include "pool/value.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -16,43 +17,14 @@
 
 enum { SERVICE_LIMIT = 31, PORT_LIMIT = 65535 };
 
-/* A value in one block, behind what is needed to free it. */
-struct found {
-    struct gyre_allocator allocator;
-    size_t size;
-    union {
-        struct gyre_addresses addresses;
-        struct gyre_name name;
-    } as;
-};
-
-static void *alloc_found(const struct gyre_allocator *allocator, size_t extra)
-{
-    struct found *found = memory_alloc(allocator, sizeof(*found) + extra);
-
-    if (found)
-        *found = (struct found){ .allocator = *allocator, .size = sizeof(*found) + extra };
-    return found;
-}
-
-static void free_found(void *value)
-{
-    if (!value)
-        return;
-    struct found *found = container_of(value, struct found, as);
-    struct gyre_allocator allocator = found->allocator;
-
-    memory_free(&allocator, found, found->size);
-}
-
 void gyre_addresses_free(struct gyre_addresses *addresses)
 {
-    free_found(addresses);
+    value_free(addresses);
 }
 
 void gyre_name_free(struct gyre_name *name)
 {
-    free_found(name);
+    value_free(name);
 }
 
 /* ---- the system's resolver */
@@ -95,12 +67,11 @@ static struct gyre_addresses *copy_list(const struct gyre_allocator *allocator,
     for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
         count += ai->ai_addrlen <= sizeof(struct sockaddr_storage);
     size_t items = count * sizeof(struct gyre_address);
-    struct found *found = alloc_found(allocator, items + canonical_size(list));
-    if (!found)
+    struct gyre_addresses *a = value_make(allocator, sizeof(*a) + items + canonical_size(list));
+    if (!a)
         return NULL;
 
-    struct gyre_addresses *a = &found->as.addresses;
-    a->item = (struct gyre_address *)(found + 1);
+    *a = (struct gyre_addresses){ .item = (struct gyre_address *)(void *)(a + 1) };
     for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
         if (ai->ai_addrlen > sizeof(struct sockaddr_storage))
             continue;
@@ -164,7 +135,7 @@ static int run_lookup(struct gyre_job *job, void *arg)
     int err = ask_resolver(arg, 0, &found);
 
     if (err == 0)
-        gyre_job_return(job, found, free_found);
+        gyre_job_return(job, found, value_free);
     free_lookup(arg);
     return err;
 }
@@ -255,7 +226,7 @@ static struct gyre_future *answer(struct gyre_loop *loop, int err, void *found)
     struct gyre_future *f = gyre_future_create(loop);
 
     if (err == 0)
-        (void)gyre_future_resolve(f, found, free_found); /* dropped, if the scope is cancelled */
+        (void)gyre_future_resolve(f, found, value_free); /* dropped, if the scope is cancelled */
     else
         (void)gyre_future_fail(f, err);
     return f;
@@ -315,16 +286,15 @@ struct reverse {
 
 static int find_name(const struct reverse *reverse, struct gyre_name **out)
 {
-    struct found *found = alloc_found(&reverse->allocator, 0);
+    struct gyre_name *name = value_make(&reverse->allocator, sizeof(*name));
 
-    if (!found)
+    if (!name)
         return -ENOMEM;
-    struct gyre_name *name = &found->as.name;
     int eai =
         sys->getnameinfo((const struct sockaddr *)&reverse->address, reverse->size, name->host,
                          sizeof(name->host), name->service, sizeof(name->service), reverse->flags);
     if (eai != 0) {
-        free_found(name);
+        value_free(name);
         return error_of(eai);
     }
     *out = name;
@@ -345,7 +315,7 @@ static int run_reverse(struct gyre_job *job, void *arg)
     int err = find_name(arg, &name);
 
     if (err == 0)
-        gyre_job_return(job, name, free_found);
+        gyre_job_return(job, name, value_free);
     free_reverse(arg);
     return err;
 }

@@ -29,7 +29,7 @@ static int reserve_contents(struct contents **contents, const struct gyre_alloca
     struct contents *grown = NULL;
 
     if (size > capacity)
-        grown = *contents ? block_resize(*contents, size) : block_make(allocator, size);
+        grown = *contents ? value_resize(*contents, size) : value_make(allocator, size);
     if (!grown)
         return -ENOMEM;
     *contents = grown;
@@ -56,7 +56,7 @@ static int first_capacity(int fd, size_t limit, size_t *capacity)
 static int read_to_end(struct gyre_job *job, const struct file_request *r, int fd, size_t capacity,
                        struct contents **contents, size_t *size)
 {
-    int err = reserve_contents(contents, block_allocator(r), capacity);
+    int err = reserve_contents(contents, value_allocator(r), capacity);
 
     *size = 0;
     while (err == 0) {
@@ -71,7 +71,7 @@ static int read_to_end(struct gyre_job *job, const struct file_request *r, int f
         if (*size <= capacity)
             continue;
         capacity = capacity < SIZE_MAX / 4 ? capacity * 2 : SIZE_MAX;
-        err = reserve_contents(contents, block_allocator(r), capacity);
+        err = reserve_contents(contents, value_allocator(r), capacity);
     }
     return err;
 }
