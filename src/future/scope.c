@@ -31,21 +31,29 @@ static int scope_enter(const struct gyre_scope *scope)
 
 /* ---- cancelled */
 
-struct gyre_scope *scope_next(const struct gyre_scope *top, struct gyre_scope *scope)
+/* The next one in a walk that leaves out what is below `scope`. */
+static struct gyre_scope *scope_next_beside(const struct gyre_scope *top, struct gyre_scope *scope)
 {
-    if (!list_is_empty(&scope->children))
-        return container_of(scope->children.next, struct gyre_scope, sibling);
-
     for (; scope != top; scope = scope->parent)
         if (scope->sibling.next != &scope->parent->children)
             return container_of(scope->sibling.next, struct gyre_scope, sibling);
     return NULL;
 }
 
-/* Find out what is in force in a scope, from its parent's and its own state. */
-static void find_cause(struct gyre_scope *scope)
+struct gyre_scope *scope_next(const struct gyre_scope *top, struct gyre_scope *scope)
+{
+    if (!list_is_empty(&scope->children))
+        return container_of(scope->children.next, struct gyre_scope, sibling);
+    return scope_next_beside(top, scope);
+}
+
+/* Find out what is in force in a scope, from its parent's and its own state. Returns whether that has
+ * changed. */
+static bool find_cause(struct gyre_scope *scope)
 {
     const struct gyre_scope *parent = scope->parent;
+    uint64_t cause = scope->cause;
+    uint8_t reason = scope->cause_reason;
 
     if (parent && !scope->is_shielded && scope_is_cancelled(parent)) {
         scope->cause = parent->cause;
@@ -54,6 +62,7 @@ static void find_cause(struct gyre_scope *scope)
         scope->cause = scope->reason ? scope->id : 0;
         scope->cause_reason = scope->reason;
     }
+    return scope->cause != cause || scope->cause_reason != reason;
 }
 
 static void request_operations(const struct gyre_scope *scope, const struct gyre_scope *by)
@@ -67,20 +76,21 @@ static void request_operations(const struct gyre_scope *scope, const struct gyre
     }
 }
 
-/* The state of `top` may have changed: if so, pass it on to everything below. No function of the
- * user's runs here: the requests are carried out when the work is done. */
+/* The state of `top` may have changed: pass it on to all below whose state changes with it. What is
+ * in force already is not asked for again, which would take the place of a later cause. No function of
+ * the user's runs here: the requests are carried out when the work is done. */
 static void spread(struct gyre_scope *top)
 {
-    uint64_t cause = top->cause;
-    uint8_t reason = top->cause_reason;
+    struct gyre_scope *scope = top;
 
-    find_cause(top);
-    if (top->cause == cause && top->cause_reason == reason)
-        return;
-    for (struct gyre_scope *s = top; s; s = scope_next(top, s)) {
-        find_cause(s);
-        if (scope_is_cancelled(s))
-            request_operations(s, s);
+    while (scope) {
+        if (!find_cause(scope)) {
+            scope = scope_next_beside(top, scope);
+            continue;
+        }
+        if (scope_is_cancelled(scope))
+            request_operations(scope, scope);
+        scope = scope_next(top, scope);
     }
 }
 
@@ -171,7 +181,7 @@ int gyre_scope_init(struct gyre_scope *scope, struct gyre_loop *loop, struct gyr
 
     scope_set(scope, fs);
     scope->parent = parent ? parent : fs->current;
-    find_cause(scope);
+    (void)find_cause(scope);
     list_append(&scope->parent->children, &scope->sibling);
     return 0;
 }

@@ -485,6 +485,30 @@ static void scope_is_not_the_cause_of_what_was_cancelled_for_itself(void **state
     end_scopes(1);
 }
 
+/* Operation 1 in scope 1 is asked for scope 1 first, and then for scope 2 by what is made of it. */
+static void scope_that_was_cancelled_before_does_not_become_the_cause_again(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    for (int id = 0; id <= 2; id++)
+        make_scope(f, id, id == 1 ? 0 : -1);
+    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
+    start_slow_op_in(f, 1, 1);
+    cancel_scope(1);
+    enter(2);
+    struct gyre_future *all = gyre_all(f->loop, 1, &ops[1].future);
+    leave(2);
+    cancel_scope(2);
+    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
+    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0); /* as it is */
+    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
+    cancel_scope(0); /* which skips scope 1 */
+    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
+    end_op(1);
+    gyre_future_unref(all);
+    end_scopes(3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +536,7 @@ int main(void)
         SCOPE_TEST(outer_scope_that_is_cancelled_while_an_operation_is_undone_is_the_cause),
         SCOPE_TEST(outer_scope_is_not_the_cause_beyond_a_shield),
         SCOPE_TEST(scope_is_not_the_cause_of_what_was_cancelled_for_itself),
+        SCOPE_TEST(scope_that_was_cancelled_before_does_not_become_the_cause_again),
     };
 
     return cmocka_run_group_tests_name("scope_cancel", tests, NULL, NULL);

@@ -140,13 +140,17 @@ static inline void request_in(int scope, int by)
 
 /* ---- scopes */
 
+/* What is in force already is not asked for again. */
 static inline void spread(int s)
 {
     struct model_scope *scope = &m.s[s];
+    struct model_scope before = *scope;
     bool from_above = s != 0 && !scope->is_shielded && is_cancelled(scope->parent);
 
     scope->cause_reason = from_above ? m.s[scope->parent].cause_reason : scope->reason;
     scope->cause = from_above ? m.s[scope->parent].cause : scope->reason ? scope->life : 0;
+    if (scope->cause == before.cause && scope->cause_reason == before.cause_reason)
+        return;
     if (is_cancelled(s))
         request_in(s, s);
     for (int below = 1; below < SCOPES; below++)
