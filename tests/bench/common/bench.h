@@ -23,7 +23,7 @@ struct cell {
 };
 
 /* What each library provides: who it is, its variants ("queue_chain@idle", up to a NULL), cells that
- * no other C library here has (up to one without a workload), and the common workloads. */
+ * not every C library here has (up to one without a workload), and the common workloads. */
 const char *library_version(void);
 extern const char *const library_variants[];
 extern const struct cell library_cells[];
@@ -38,6 +38,9 @@ workload_fn run_post, run_pingpong;                            /* producers; pro
 workload_fn run_cascade;                                       /* pipes, bytes under way */
 workload_fn run_echo;                                          /* connections, bytes, depth */
 workload_fn run_memory_io, run_memory_timer;                   /* watchers */
+
+/* Of those with a pool. */
+workload_fn run_pool_batch, run_pool_round; /* jobs under way */
 
 /* gyre's own. */
 workload_fn run_future_settle, run_future_within; /* operations under way */

@@ -1,4 +1,5 @@
-/* gyre: who it is, and its own cells: futures.
+/* gyre: who it is, and the cells that not every library has: jobs, and futures,
+ * which only gyre has.
  *
  * SPDX-License-Identifier: MIT */
 #include "bench.h"
@@ -10,6 +11,8 @@
 const char *const library_variants[] = { NULL };
 
 const struct cell library_cells[] = {
+    { "pool_batch", run_pool_batch, { 1000 } },
+    { "pool_round", run_pool_round, { 1 } },
     { "future_settle", run_future_settle, { 1 } },
     { "future_settle", run_future_settle, { 1000 } },
     { "future_within", run_future_within, { 1 } },

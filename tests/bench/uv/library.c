@@ -1,4 +1,4 @@
-/* libuv: who it is, and its variants.
+/* libuv: who it is, its variants, and the cells that not every library has.
  *
  * SPDX-License-Identifier: MIT */
 #include "bench.h"
@@ -16,7 +16,11 @@ const char *const library_variants[] = {
     NULL,
 };
 
-const struct cell library_cells[] = { { .workload = NULL } };
+const struct cell library_cells[] = {
+    { "pool_batch", run_pool_batch, { 1000 } },
+    { "pool_round", run_pool_round, { 1 } },
+    { .workload = NULL },
+};
 
 const char *library_version(void)
 {
