@@ -17,8 +17,8 @@
 struct gyre_group {
     struct gyre_future join;
     struct gyre_scope scope;
-    struct gyre_link children; /* child.sibling */
-    struct gyre_link failures; /* gyre_future.member */
+    struct gyre_link children;   /* child.sibling */
+    struct gyre_link failures;   /* gyre_future.member */
     struct gyre_link *looked_at; /* one of failures, number looked_nth, or NULL */
     size_t looked_nth;
     size_t count;

@@ -300,7 +300,8 @@ static int count_thread_create(pthread_t *thread, const pthread_attr_t *attr, vo
 static int count_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                              struct addrinfo **list)
 {
-    return fault_refuses(SYS_GETADDRINFO) ? EAI_SYSTEM : below->getaddrinfo(host, service, hints, list);
+    return fault_refuses(SYS_GETADDRINFO) ? EAI_SYSTEM
+                                          : below->getaddrinfo(host, service, hints, list);
 }
 
 static void count_freeaddrinfo(struct addrinfo *list)
