@@ -7,8 +7,11 @@
  * lock, so that gyre_loop_close, which takes the lock to clear user->loop, cannot overtake them.
  *
  * Invariants: a job is in a queue, or in a list of those that wait for the pool, exactly if its
- * state is WORK_QUEUED, or WORK_WAITING. `waking` is the number of signals that sleeping workers have not answered;
- * there are at least min(sleeping, queued - starting) of them.
+ * state is WORK_QUEUED, or WORK_WAITING. While jobs are queued, and workers sleep or could be
+ * started, somebody is on the way to the queue: one that was signalled (`waking`), or for each job
+ * one that was started (`starting`) or has run another one (`returning`). Whoever takes a job and
+ * leaves others behind calls the next worker. So short jobs are done by few workers, which need not
+ * be woken for each, and long ones still get all.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_POOL_CORE_H
@@ -49,7 +52,8 @@ struct gyre_pool {
     unsigned threads;
     unsigned sleeping;
     unsigned waking;
-    unsigned starting; /* threads that have not looked at the queue yet */
+    unsigned starting;  /* threads that have not looked at the queue yet */
+    unsigned returning; /* threads that are about to look again; atomic, changed without the lock */
     unsigned busy;
     unsigned waiting_for_end; /* threads in work_ended */
     struct gyre_link queue[POOL_PRIORITIES];
@@ -129,8 +133,8 @@ void pool_cancel_queued(struct gyre_pool *pool);
 
 /* ---- worker.c, likewise */
 
-/* Put a work into the queue and see to it that somebody takes it: 0 or why not. */
-int pool_enqueue(struct gyre_pool *pool, struct gyre_work *work, unsigned flags);
+/* Without the lock: put a work into the queue and see to it that somebody takes it: 0 or why not. */
+int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags);
 
 /* The pool whose worker the calling thread is, or NULL. */
 struct gyre_pool *worker_pool(void);

@@ -50,9 +50,7 @@ int work_submit(struct gyre_work *work, struct gyre_pool_user *user, unsigned fl
     if (err < 0)
         return err;
     lend(work, user);
-    pool_lock(user->pool);
-    err = pool_enqueue(user->pool, work, flags);
-    pool_unlock(user->pool);
+    err = pool_submit(user->pool, work, flags);
     if (err < 0)
         take_back(work);
     return err;

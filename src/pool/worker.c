@@ -27,6 +27,64 @@ static void count_time(uint64_t *histogram, uint64_t time)
     histogram[bucket < GYRE_POOL_BUCKETS ? bucket : GYRE_POOL_BUCKETS - 1]++;
 }
 
+/* ---- calling: one sleeping worker at a time, which calls the next if there is more to do */
+
+static void *worker_main(void *arg);
+
+static int start_worker(struct gyre_pool *pool)
+{
+    pthread_t thread;
+    int err = worker_start(&thread, pool->opt.stack_size, worker_main, pool);
+
+    if (err < 0)
+        return err;
+    pool->refs++;
+    pool->starting++;
+    if (++pool->threads > pool->stats.max_threads)
+        pool->stats.max_threads = pool->threads;
+    return 0;
+}
+
+/* See to it that somebody looks at what is in the queue: who is about to anyway, a sleeping worker, a
+ * new one, or those that are busy now. True: signal a sleeping one. */
+static bool call_worker(struct gyre_pool *pool)
+{
+    unsigned coming = pool->starting + __atomic_load_n(&pool->returning, __ATOMIC_RELAXED);
+
+    if (pool->queued <= coming || pool->waking > 0)
+        return false;
+    if (pool->sleeping > 0) {
+        pool->waking++;
+        return true;
+    }
+    if (pool->threads < pool->opt.max_threads)
+        (void)start_worker(pool); /* if it fails the others have to do */
+    return false;
+}
+
+/* Let go of the lock and call a worker, who finds it free, for what is in the queue. */
+static void unlock_and_call(struct gyre_pool *pool)
+{
+    bool is_called = call_worker(pool);
+
+    pool_unlock(pool);
+    if (is_called)
+        (void)pthread_cond_signal(&pool->work_came);
+}
+
+/* Without the lock: say that this worker will look at the queue in a moment, so that nobody else need
+ * be called for it; then take the lock again, and do so. */
+static void announce_return(struct gyre_pool *pool)
+{
+    __atomic_add_fetch(&pool->returning, 1, __ATOMIC_RELAXED);
+}
+
+static void lock_on_return(struct gyre_pool *pool)
+{
+    pool_lock(pool);
+    __atomic_sub_fetch(&pool->returning, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- taking and running; with the lock held, but for the user's function */
 
 static struct gyre_work *take_work(struct gyre_pool *pool)
@@ -71,10 +129,11 @@ static void run_work(struct gyre_pool *pool, uint64_t *now)
     int32_t waited = (int32_t)(coarse(start) - work->submitted);
     count_time(pool->stats.wait_time, waited > 0 ? (uint64_t)waited << 10 : 0);
     pool_tell_waiters(pool);
-    pool_unlock(pool);
+    unlock_and_call(pool);
     work->run(work, work->call.arg);
+    announce_return(pool);
     *now = clock_now();
-    pool_lock(pool);
+    lock_on_return(pool);
     count_time(pool->stats.run_time, *now - start);
     end_work(pool, work);
     pool_tell_waiters(pool);
@@ -140,48 +199,31 @@ static void *worker_main(void *arg)
 
 /* ---- the queue */
 
-static int start_worker(struct gyre_pool *pool)
-{
-    pthread_t thread;
-    int err = worker_start(&thread, pool->opt.stack_size, worker_main, pool);
-
-    if (err < 0)
-        return err;
-    pool->refs++;
-    pool->starting++;
-    if (++pool->threads > pool->stats.max_threads)
-        pool->stats.max_threads = pool->threads;
-    return 0;
-}
-
-/* See to it that somebody takes what has just been queued: a worker that is on its way to the queue, a
- * sleeping one, a new one, or one that is busy now. */
-static void rouse(struct gyre_pool *pool)
-{
-    if (pool->waking + pool->starting >= pool->queued)
-        return;
-    if (pool->waking < pool->sleeping) {
-        pool->waking++;
-        (void)pthread_cond_signal(&pool->work_came);
-    } else if (pool->threads < pool->opt.max_threads) {
-        (void)start_worker(pool); /* if it fails the others have to do */
-    }
-}
-
-int pool_enqueue(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
+/* Whether it may be queued now: 0 or why not. */
+static int check_queue(struct gyre_pool *pool)
 {
     if (pool->is_shut)
         return -ESHUTDOWN;
     if (pool->opt.queue_limit > 0 && pool->queued >= pool->opt.queue_limit)
         return -EAGAIN;
-    if (pool->threads == 0 && start_worker(pool) < 0)
-        return -EAGAIN;
+    return pool->threads == 0 && start_worker(pool) < 0 ? -EAGAIN : 0;
+}
 
+static void enqueue(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
+{
     work_set_state(work, WORK_QUEUED);
     work->submitted = coarse(clock_now());
     list_append(&pool->queue[flags & GYRE_JOB_LOW ? 1 : 0], &work->call.link);
     if (++pool->queued > pool->stats.max_queued)
         pool->stats.max_queued = pool->queued;
-    rouse(pool);
-    return 0;
+}
+
+int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
+{
+    pool_lock(pool);
+    int err = check_queue(pool);
+    if (err == 0)
+        enqueue(pool, work, flags);
+    unlock_and_call(pool);
+    return err;
 }

@@ -349,11 +349,11 @@ static void pool_works_with_the_threads_it_could_start(void **state)
         f->trace_count = 0;
         fail_call(SYS_THREAD_CREATE, k, EAGAIN, true);
         submit_all(f, 0, 9, hold);
-        disarm_faults();
         gate_await(&gate, (int)k - 1);
         assert_int_equal(stats_of(pool).threads, k - 1);
         gate_open(&gate);
         run_all(f);
+        disarm_faults();
         assert_int_equal(f->trace_count, 10);
         end_pool();
     }
