@@ -95,6 +95,11 @@ void call_lose(struct gyre_call *call);
 /* Any thread: hand a waiting call to the loop, which queues it. -ESHUTDOWN: it is closed. */
 int call_mail(struct gyre_call *call);
 
+/* The same in two steps: hand it over, which returns 1 if the loop sleeps; then wake it, for as long as
+ * it is kept from going away. */
+int call_hand_over(struct gyre_call *call);
+void loop_wake(struct gyre_loop *l);
+
 static inline bool call_is_queued(const struct gyre_call *call)
 {
     return call->state == CALL_QUEUED;

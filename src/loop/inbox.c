@@ -12,7 +12,7 @@ static bool replace_head(struct inbox *in, struct gyre_link **expected, struct g
                                        __ATOMIC_SEQ_CST);
 }
 
-static void send_wake(struct inbox *in)
+void inbox_send_wake(struct inbox *in)
 {
     int saved = errno;
     int err = wake_send(&in->wake);
@@ -22,7 +22,7 @@ static void send_wake(struct inbox *in)
     errno = saved;
 }
 
-int inbox_push(struct inbox *in, struct gyre_link *node)
+int inbox_add(struct inbox *in, struct gyre_link *node)
 {
     struct gyre_link *head = __atomic_load_n(&in->head, __ATOMIC_RELAXED);
 
@@ -34,8 +34,16 @@ int inbox_push(struct inbox *in, struct gyre_link *node)
         node->next = head == INBOX_SLEEPING ? NULL : head;
     } while (!replace_head(in, &head, node));
 
-    if (head == INBOX_SLEEPING)
-        send_wake(in);
+    return head == INBOX_SLEEPING;
+}
+
+int inbox_push(struct inbox *in, struct gyre_link *node)
+{
+    int err = inbox_add(in, node);
+
+    if (err <= 0)
+        return err;
+    inbox_send_wake(in);
     return 0;
 }
 
@@ -44,7 +52,7 @@ void inbox_wake(struct inbox *in)
     struct gyre_link *sleeping = INBOX_SLEEPING;
 
     if (replace_head(in, &sleeping, NULL))
-        send_wake(in);
+        inbox_send_wake(in);
 }
 
 void inbox_request(struct inbox *in, unsigned bit)

@@ -52,6 +52,10 @@ static inline unsigned inbox_attention(const struct inbox *in)
  * nothing done. Once it returns 0, or a moment before, the node is the loop's. */
 int inbox_push(struct inbox *in, struct gyre_link *node);
 
+/* The same in two steps: add it, which returns 1 if the loop sleeps and has to be woken; wake it. */
+int inbox_add(struct inbox *in, struct gyre_link *node);
+void inbox_send_wake(struct inbox *in);
+
 /* Set a bit of attention and wake the loop if it sleeps. Any thread and signal handlers. */
 void inbox_request(struct inbox *in, unsigned bit);
 

@@ -3,8 +3,9 @@
  * A job is a gyre_work, in the user's memory or in a block of offload.c. From submission until it
  * ends on its loop it is in the list `works` of its user, which belongs to the loop's thread. All
  * else about it is guarded by the pool's lock: its state, the list that call.link puts it in, and
- * user->loop, which a worker has to find set before it may send the job home. Workers send under the
- * lock, so that gyre_loop_close, which takes the lock to clear user->loop, cannot overtake them.
+ * user->loop, which a worker has to find set before it may send the job home. Workers hand it over
+ * under the lock, so that gyre_loop_close, which takes the lock to clear user->loop, cannot overtake
+ * them; to wake a loop that sleeps they let go of it, and close waits for that.
  *
  * Invariants: a job is in a queue, or in a list of those that wait for the pool, exactly if its
  * state is WORK_QUEUED, or WORK_WAITING. While jobs are queued, and workers sleep or could be
@@ -73,6 +74,7 @@ struct gyre_pool_user {
     struct gyre_link in_loop; /* pools.users */
     struct gyre_link works;   /* gyre_work.sibling */
     size_t orphans;           /* jobs that still run though the loop is closed */
+    unsigned wakers;          /* workers that wake the loop, without the lock */
     uint32_t forks;           /* of the process it works in */
     struct gyre_allocator allocator;
 };
@@ -124,6 +126,13 @@ void pool_unref_and_unlock(struct gyre_pool *pool);
 
 /* A job has ended, or a place in the queue is free: tell those who wait for that. */
 void pool_tell_waiters(struct gyre_pool *pool);
+
+/* A job has ended, with `status`. Who sends it home must not touch it afterwards. */
+static inline void work_set_ended(struct gyre_work *work, int status)
+{
+    work_set_state(work, WORK_ENDED);
+    work->status = status;
+}
 
 /* Let a job end on its loop with `status`; it is in no list. */
 void work_send_home(struct gyre_work *work, int status);

@@ -118,8 +118,7 @@ void pool_unref_and_unlock(struct gyre_pool *pool)
 
 void work_send_home(struct gyre_work *work, int status)
 {
-    work_set_state(work, WORK_ENDED);
-    work->status = status;
+    work_set_ended(work, status);
     /* If the loop is being closed at this moment, it will find the work in its list. */
     (void)call_mail(&work->call);
 }

@@ -53,9 +53,15 @@ static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead,
     }
 }
 
-static void await_works(struct gyre_pool *pool, struct gyre_link *dead, struct gyre_link *running)
+/* Wait for those, and until no worker is about to wake the loop. */
+static void await_works(struct gyre_pool_user *user, struct gyre_link *dead,
+                        struct gyre_link *running)
 {
+    struct gyre_pool *pool = user->pool;
+
     pool->waiting_for_end++;
+    while (user->wakers > 0)
+        (void)worker_cond_wait(&pool->work_ended, &pool->lock, GYRE_NEVER);
     while (!list_is_empty(running)) {
         struct gyre_work *work = container_of(running->next, struct gyre_work, sibling);
 
@@ -95,7 +101,7 @@ static void close_user(struct gyre_pool_user *user)
     user->orphans = 1; /* ourselves */
     recall_works(user, &dead, &running);
     pool_tell_waiters(pool);
-    await_works(pool, &dead, &running);
+    await_works(user, &dead, &running);
     pool_unlock(pool);
     bury(&dead);
     pool_lock(pool);
@@ -229,7 +235,7 @@ static void forget_gone_pools(struct pools *pools)
             continue;
         pool_lock(pool);
         pool->refs++;
-        if (pool->is_alone) {
+        if (pool->is_alone && user->wakers == 0) {
             list_remove(link);
             free_user(user);
         }

@@ -103,8 +103,7 @@ bool work_withdraw(struct gyre_work *work)
     bool waits = work_state_of(work) == WORK_QUEUED || work_state_of(work) == WORK_WAITING;
     work_unqueue(work);
     if (waits) {
-        work_set_state(work, WORK_ENDED);
-        work->status = -ECANCELED;
+        work_set_ended(work, -ECANCELED);
         pool_tell_waiters(pool);
     } else {
         work_tell_cancelled(work);

@@ -99,6 +99,19 @@ static struct gyre_work *take_work(struct gyre_pool *pool)
     return work;
 }
 
+/* Without the lock, which the loop will want as soon as it is awake. */
+static void wake_loop(struct gyre_pool *pool, struct gyre_pool_user *user)
+{
+    struct gyre_loop *loop = user->loop;
+
+    user->wakers++; /* keeps both */
+    announce_return(pool);
+    pool_unlock(pool);
+    loop_wake(loop);
+    lock_on_return(pool);
+    user->wakers--;
+}
+
 /* Send it home, or find that its loop is closed; then a job is this thread's to take care of. */
 static void end_work(struct gyre_pool *pool, struct gyre_work *work)
 {
@@ -106,12 +119,12 @@ static void end_work(struct gyre_pool *pool, struct gyre_work *work)
 
     pool->busy--;
     pool->stats.completed++;
+    work_set_ended(work, 0);
     if (likely(user->loop)) {
-        work_send_home(work, 0);
+        if (call_hand_over(&work->call) > 0)
+            wake_loop(pool, user);
         return;
     }
-    work_set_state(work, WORK_ENDED);
-    work->status = 0;
     if (work_is_awaited(work))
         return; /* gyre_loop_close waits, and takes care of it */
     pool_unlock(pool);
