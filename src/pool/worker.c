@@ -127,7 +127,7 @@ static void end_work(struct gyre_pool *pool, struct gyre_work *work)
     }
     if (work_is_awaited(work))
         return; /* gyre_loop_close waits, and takes care of it */
-    pool_unlock(pool);
+    unlock_and_call(pool); /* a drop function of the user's may take its time */
     work_lost(work);
     pool_lock(pool);
     pool_user_orphan_ended(user);
