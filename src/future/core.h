@@ -222,8 +222,9 @@ void future_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cau
 /* The same at once, but for a node, and for the futures made of it. */
 void future_request_now(struct gyre_future *f, enum gyre_reason reason, uint64_t cause);
 
-/* It is settled, or its producer has left: its edges are to be told, and it may be free. */
-void work_settled(struct gyre_future *f);
+/* Look at it when the work is done: it has settled, or somebody has left it, so its edges may have to be
+ * told, and its block to be freed. */
+void work_add(struct gyre_future *f);
 
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
@@ -246,7 +247,7 @@ static inline void future_end_call(struct gyre_future *f)
 {
     f->flags &= (uint16_t)~FUTURE_CALLING;
     if (f->refs == 0)
-        work_settled(f);
+        work_add(f);
 }
 
 /* Tell the loop's error hook, which counts as looking at the error. */

@@ -139,7 +139,7 @@ void future_settle(struct gyre_future *f, enum gyre_future_state state)
         f->flags &= (uint16_t)~FUTURE_PRODUCED;
     wake_waiters(f);
     if (!list_is_empty(&f->edges) || f->refs == 0)
-        work_settled(f);
+        work_add(f);
 }
 
 void future_settle_ok(struct gyre_future *f, void *value, gyre_drop_fn *drop)
@@ -350,25 +350,7 @@ void gyre_future_ignore_error(struct gyre_future *f)
 
 /* ---- producers */
 
-int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_future_ops *ops, void *op)
-{
-    if (!f || !ops)
-        return -EINVAL;
-    if (!f->futures)
-        return -EALREADY;
-    int err = futures_enter(f->futures);
-    if (err < 0)
-        return err;
-    if (f->kind != &promise_kind)
-        return -EINVAL;
-    if (!future_is_pending(f))
-        return -EALREADY;
-    f->as.pending.ops = ops;
-    f->as.pending.op = op;
-    return 0;
-}
-
-/* Whether its producer may settle `f` now: 0, -EALREADY or why not. */
+/* Whether its producer may do something to `f` now: 0, -EALREADY or why not. */
 static int producer_enter(const struct gyre_future *f)
 {
     if (!f->futures)
@@ -381,6 +363,17 @@ static int producer_enter(const struct gyre_future *f)
     return future_is_pending(f) ? 0 : -EALREADY;
 }
 
+int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_future_ops *ops, void *op)
+{
+    int err = f && ops ? producer_enter(f) : -EINVAL;
+
+    if (err < 0)
+        return err;
+    f->as.pending.ops = ops;
+    f->as.pending.op = op;
+    return 0;
+}
+
 /* The producer leaves a settled future. */
 static void end_production(struct gyre_future *f)
 {
@@ -390,7 +383,7 @@ static void end_production(struct gyre_future *f)
     struct gyre_futures *fs = f->futures;
     f->flags &= (uint16_t)~FUTURE_PRODUCED;
     if (f->refs == 0)
-        work_settled(f);
+        work_add(f);
     work_run(fs);
 }
 

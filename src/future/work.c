@@ -4,7 +4,7 @@
 #include "future/core.h"
 #include "future/node.h"
 
-static void work_add(struct gyre_future *f)
+void work_add(struct gyre_future *f)
 {
     struct gyre_futures *fs = f->futures;
 
@@ -14,11 +14,6 @@ static void work_add(struct gyre_future *f)
     f->next_work = NULL;
     *fs->work_end = f;
     fs->work_end = &f->next_work;
-}
-
-void work_settled(struct gyre_future *f)
-{
-    work_add(f);
 }
 
 /* Note who asks; false: there is nothing to ask, or it has been asked, or its loop is being closed and
