@@ -126,7 +126,7 @@ static void end_work(struct gyre_pool *pool, struct gyre_work *work)
         return;
     }
     if (work_is_awaited(work))
-        return; /* gyre_loop_close waits, and takes care of it */
+        return;            /* gyre_loop_close waits, and takes care of it */
     unlock_and_call(pool); /* a drop function of the user's may take its time */
     work_lost(work);
     pool_lock(pool);
