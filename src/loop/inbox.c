@@ -2,15 +2,8 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "loop/inbox.h"
+#include "base/util.h"
 #include "os/thread.h"
-
-#include <errno.h>
-
-static bool replace_head(struct inbox *in, struct gyre_link **expected, struct gyre_link *head)
-{
-    return __atomic_compare_exchange_n(&in->head, expected, head, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
 
 void inbox_send_wake(struct inbox *in)
 {
@@ -24,34 +17,31 @@ void inbox_send_wake(struct inbox *in)
 
 int inbox_add(struct inbox *in, struct gyre_link *node)
 {
-    struct gyre_link *head = __atomic_load_n(&in->head, __ATOMIC_RELAXED);
-
     if (unlikely(in->forks != thread_forks))
         return -EOWNERDEAD;
-    do {
-        if (head == INBOX_CLOSED)
-            return -ESHUTDOWN;
-        node->next = head == INBOX_SLEEPING ? NULL : head;
-    } while (!replace_head(in, &head, node));
-
-    return head == INBOX_SLEEPING;
+    return mailbox_put(&in->box, node);
 }
 
 int inbox_push(struct inbox *in, struct gyre_link *node)
 {
     int err = inbox_add(in, node);
-
     if (err <= 0)
         return err;
     inbox_send_wake(in);
     return 0;
 }
 
+/* Take the loop's sleep away; true: this thread has, and has to wake it. */
+static bool end_sleep(struct inbox *in)
+{
+    struct gyre_link *idle = MAILBOX_IDLE;
+
+    return mailbox_replace(&in->box, &idle, NULL);
+}
+
 void inbox_wake(struct inbox *in)
 {
-    struct gyre_link *sleeping = INBOX_SLEEPING;
-
-    if (replace_head(in, &sleeping, NULL))
+    if (end_sleep(in))
         inbox_send_wake(in);
 }
 
@@ -65,25 +55,15 @@ bool inbox_sleep(struct inbox *in)
 {
     struct gyre_link *empty = NULL;
 
-    return replace_head(in, &empty, INBOX_SLEEPING);
-}
-
-static struct gyre_link *nodes_at(struct gyre_link *head)
-{
-    return head == INBOX_SLEEPING || head == INBOX_CLOSED ? NULL : head;
+    return mailbox_replace(&in->box, &empty, MAILBOX_IDLE);
 }
 
 struct gyre_link *inbox_take(struct inbox *in)
 {
-    struct gyre_link *head = inbox_head(in);
-
-    /* The common case first, without an atomic exchange; and what is closed stays closed. */
-    if (head == NULL || head == INBOX_CLOSED)
-        return NULL;
-    return nodes_at(__atomic_exchange_n(&in->head, NULL, __ATOMIC_SEQ_CST));
+    return mailbox_take(&in->box, NULL);
 }
 
 struct gyre_link *inbox_close(struct inbox *in)
 {
-    return nodes_at(__atomic_exchange_n(&in->head, INBOX_CLOSED, __ATOMIC_SEQ_CST));
+    return mailbox_close(&in->box);
 }

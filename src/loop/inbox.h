@@ -1,19 +1,16 @@
 /* The inbox: what other threads and signal handlers hand to a loop, and how they wake it.
  *
- * A stack of nodes in one word. The same word says whether the loop sleeps or is closed, so a
- * producer learns in the one atomic operation that adds its node whether it must wake the loop, and
- * whether it came too late. Only a producer that replaced INBOX_SLEEPING makes a system call.
+ * A mailbox, idle while the loop sleeps: only a producer that finds it so makes a system call.
  *
  * Requests that carry no node (stop, a signal came) are bits of `attention`. The loop looks at them
- * after it has set INBOX_SLEEPING, a requester tries to take INBOX_SLEEPING away after it has set
- * its bit; both are sequentially consistent, so at least one of the two sees the other.
+ * after it has set the mailbox idle, a requester tries to take that away after it has set its bit;
+ * both are sequentially consistent, so at least one of the two sees the other.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_INBOX_H
 #define GYRE_INBOX_H
 
-#include "base/util.h"
-#include "gyre/loop.h"
+#include "base/mailbox.h"
 #include "os/wake.h"
 
 enum {
@@ -22,25 +19,16 @@ enum {
 };
 
 struct inbox {
-    struct gyre_link *head; /* NULL, INBOX_SLEEPING, INBOX_CLOSED or the newest node */
+    struct mailbox box;
     unsigned attention;
     uint32_t forks; /* the process that may write here, in terms of thread_forks */
     int wake_error; /* of a wake-up that the kernel refused; the loop reports it when it wakes */
     struct wake wake;
 };
 
-/* Two addresses that no node has. */
-#define INBOX_SLEEPING ((struct gyre_link *)1)
-#define INBOX_CLOSED   ((struct gyre_link *)2)
-
-static inline struct gyre_link *inbox_head(const struct inbox *in)
-{
-    return __atomic_load_n(&in->head, __ATOMIC_ACQUIRE);
-}
-
 static inline bool inbox_has_mail(const struct inbox *in)
 {
-    return (uintptr_t)inbox_head(in) > (uintptr_t)INBOX_CLOSED;
+    return mailbox_has_mail(&in->box);
 }
 
 static inline unsigned inbox_attention(const struct inbox *in)
@@ -54,16 +42,24 @@ int inbox_push(struct inbox *in, struct gyre_link *node);
 
 /* The same in two steps: add it, which returns 1 if the loop sleeps and has to be woken; wake it. */
 int inbox_add(struct inbox *in, struct gyre_link *node);
-void inbox_send_wake(struct inbox *in);
 
 /* Set a bit of attention and wake the loop if it sleeps. Any thread and signal handlers. */
 void inbox_request(struct inbox *in, unsigned bit);
 
+void inbox_send_wake(struct inbox *in);
+
+/* Take the bit away; whether it was set. The loop's thread. */
+static inline bool inbox_take_request(struct inbox *in, unsigned bit)
+{
+    return inbox_attention(in) & bit &&
+           __atomic_fetch_and(&in->attention, ~bit, __ATOMIC_SEQ_CST) & bit;
+}
+
 /* Wake the loop if it sleeps. */
 void inbox_wake(struct inbox *in);
 
-/* Announce that the loop is about to wait; then look at attention once more. False: there is mail.
- */
+/* Announce that the loop is about to wait; then look at attention once more. False: there is mail, or
+ * nothing to wait for, as it is closed or waits already. */
 bool inbox_sleep(struct inbox *in);
 
 /* Take all nodes, linked by `next`, the newest first; the loop counts as awake. */

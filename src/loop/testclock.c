@@ -76,10 +76,8 @@ static int advance(struct gyre_loop *l, uint64_t end)
         int err = settle(l, &count);
         if (err < 0)
             return err;
-        if (inbox_attention(&l->inbox) & ATTENTION_STOP) {
-            __atomic_fetch_and(&l->inbox.attention, ~(unsigned)ATTENTION_STOP, __ATOMIC_SEQ_CST);
+        if (inbox_take_request(&l->inbox, ATTENTION_STOP))
             return count;
-        }
         if (l->virtual_now == end)
             return count;
 

@@ -68,9 +68,7 @@ static bool stop_is_pending(const struct gyre_loop *l)
 /* Forget a pending stop; whether there was one. */
 static bool take_stop(struct gyre_loop *l)
 {
-    return stop_is_pending(l) &&
-           __atomic_fetch_and(&l->inbox.attention, ~(unsigned)ATTENTION_STOP, __ATOMIC_SEQ_CST) &
-               ATTENTION_STOP;
+    return inbox_take_request(&l->inbox, ATTENTION_STOP);
 }
 
 /* How long the kernel may keep us, given that the caller would wait at most `max_wait`. */
@@ -134,10 +132,8 @@ static int collect(struct gyre_loop *l, uint64_t max_wait)
         int failed = take_event(l, &events[i]);
         err = failed < 0 ? failed : err;
     }
-    if (unlikely(inbox_attention(&l->inbox) & ATTENTION_SIGNAL)) {
-        __atomic_fetch_and(&l->inbox.attention, ~(unsigned)ATTENTION_SIGNAL, __ATOMIC_SEQ_CST);
+    if (unlikely(inbox_take_request(&l->inbox, ATTENTION_SIGNAL)))
         signal_collect(l);
-    }
     mail_collect(l);
     if (wheel_is_ripe(&l->wheel, l->now))
         timer_collect(l);
