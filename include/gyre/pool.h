@@ -125,8 +125,8 @@ struct gyre_pool_stats {
     uint64_t cancelled; /* jobs that never ran */
     unsigned max_threads;
     unsigned max_busy;
-    size_t max_queued;
-    uint64_t wait_time[GYRE_POOL_BUCKETS]; /* from submission to start */
+    size_t max_queued; /* not those that a busy worker has picked out of several short ones */
+    uint64_t wait_time[GYRE_POOL_BUCKETS]; /* from the tick of submission to the start */
     uint64_t run_time[GYRE_POOL_BUCKETS];
 };
 
@@ -152,18 +152,19 @@ enum gyre_job_flags {
 /* On a worker. */
 typedef void gyre_work_fn(struct gyre_work *work, void *arg);
 
-/* On the loop: status 0, it has run; -ECANCELED, it never has; -EOWNERDEAD, see above. */
+/* On the loop: status 0, it has run; it never has: -ECANCELED; -EAGAIN, no thread could be started for
+ * it, which was found out only after it had been accepted; or -EOWNERDEAD, see above. */
 typedef void gyre_work_done_fn(struct gyre_work *work, int status, void *arg);
 
 /* Its members are private. A call, as the loop sees it. */
 struct gyre_work {
     struct gyre_call call;
-    struct gyre_link sibling;
     gyre_work_fn *run;
-    gyre_work_done_fn *done;
     struct gyre_pool_user *user;
     uint32_t submitted;
     int32_t status;
+    gyre_work_done_fn *done;
+    struct gyre_link sibling;
 };
 
 /* Tie `work` to a loop, functions and argument; as every init.
@@ -182,7 +183,8 @@ GYRE_API int gyre_work_init(struct gyre_work *work, struct gyre_loop *loop, gyre
  * Errors:     -EALREADY it is submitted; -EAGAIN the queue is full, or no thread could be started
  *             and there is none; -ESHUTDOWN the pool has been shut down, or the loop is closed;
  *             -ENOMEM only for the first job that a loop gives to a pool.
- * Cost:       a mutex that is held for a few instructions; no allocation.
+ * Cost:       one atomic operation, no allocation; a mutex that is held for a few instructions if
+ *             nobody is on the way to the queue, or it is bounded.
  */
 GYRE_API int gyre_work_submit(struct gyre_work *work, struct gyre_pool *pool, unsigned flags);
 

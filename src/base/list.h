@@ -38,6 +38,11 @@ static inline void list_append(struct gyre_link *head, struct gyre_link *node)
     list_insert_before(head, node);
 }
 
+static inline void list_prepend(struct gyre_link *head, struct gyre_link *node)
+{
+    list_insert_before(head->next, node);
+}
+
 static inline void list_remove(struct gyre_link *node)
 {
     node->next->prev = node->prev;

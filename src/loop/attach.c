@@ -28,6 +28,11 @@ bool loop_is_own(const struct gyre_loop *l)
     return loop_is_on_thread(l);
 }
 
+uint64_t loop_time(const struct gyre_loop *l)
+{
+    return l->is_running && !l->is_virtual ? l->now : clock_now();
+}
+
 const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
 {
     return &l->allocator;
@@ -49,6 +54,13 @@ size_t rooms_count(const struct gyre_loop *l)
         if (l->rooms[i])
             count += l->rooms[i]->ops->count(l->rooms[i]);
     return count;
+}
+
+void rooms_collect(struct gyre_loop *l)
+{
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i] && l->rooms[i]->ops->collect)
+            l->rooms[i]->ops->collect(l->rooms[i]);
 }
 
 void rooms_after_fork(struct gyre_loop *l)
@@ -88,6 +100,22 @@ void loop_hold(struct gyre_loop *l)
 void loop_unhold(struct gyre_loop *l)
 {
     l->live_asyncs--;
+}
+
+void loop_append(struct gyre_loop *l, struct gyre_link *list)
+{
+    mail_collect(l);
+    queue_append_reversed(l, list);
+}
+
+bool loop_call_for(struct gyre_loop *l)
+{
+    return inbox_set_request(&l->inbox, ATTENTION_ROOMS);
+}
+
+void loop_wake(struct gyre_loop *l)
+{
+    inbox_send_wake(&l->inbox);
 }
 
 /* ---- the error hook */

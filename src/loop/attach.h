@@ -25,6 +25,9 @@ struct room_ops {
     /* How many things are left that nothing the loop knows of will end. */
     size_t (*count)(const struct room *room);
 
+    /* After loop_call_for: append what there is to the queue. May be NULL. */
+    void (*collect)(struct room *room);
+
     /* gyre_loop_after_fork, in the child; the mail is in the queue. May be NULL. */
     void (*after_fork)(struct room *room);
 
@@ -54,6 +57,10 @@ int loop_check(struct gyre_loop *l);
 
 /* Whether the calling thread is the loop's. */
 bool loop_is_own(const struct gyre_loop *l);
+
+/* The time in the world, whatever the loop's clock says: of this tick, if it runs, which costs
+ * nothing. */
+uint64_t loop_time(const struct gyre_loop *l);
 
 const struct gyre_allocator *loop_allocator(const struct gyre_loop *l);
 
@@ -92,12 +99,13 @@ int call_lend(struct gyre_call *call);
 void call_return(struct gyre_call *call);
 void call_lose(struct gyre_call *call);
 
-/* Any thread: hand a waiting call to the loop, which queues it. -ESHUTDOWN: it is closed. */
-int call_mail(struct gyre_call *call);
+/* Queue waiting calls that are in no list, linked by `next`, the last one first; after what has been
+ * posted before. */
+void loop_append(struct gyre_loop *l, struct gyre_link *list);
 
-/* The same in two steps: hand it over, which returns 1 if the loop sleeps; then wake it, for as long as
- * it is kept from going away. */
-int call_hand_over(struct gyre_call *call);
+/* Any thread, as long as the loop is kept from going away: have it call room_ops.collect. True: it
+ * sleeps, and has to be woken. */
+bool loop_call_for(struct gyre_loop *l);
 void loop_wake(struct gyre_loop *l);
 
 static inline bool call_is_queued(const struct gyre_call *call)

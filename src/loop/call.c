@@ -148,18 +148,3 @@ void call_lose(struct gyre_call *call)
 {
     call->state = CALL_IDLE;
 }
-
-int call_mail(struct gyre_call *call)
-{
-    return inbox_push(&call->loop->inbox, &call->link);
-}
-
-int call_hand_over(struct gyre_call *call)
-{
-    return inbox_add(&call->loop->inbox, &call->link);
-}
-
-void loop_wake(struct gyre_loop *l)
-{
-    inbox_send_wake(&l->inbox);
-}

@@ -242,6 +242,7 @@ void soon_close(struct gyre_loop *l);
 /* The rooms above: attach.c */
 void rooms_cancel(struct gyre_loop *l);
 size_t rooms_count(const struct gyre_loop *l);
+void rooms_collect(struct gyre_loop *l);
 void rooms_after_fork(struct gyre_loop *l);
 void rooms_end(struct gyre_loop *l);
 void rooms_close(struct gyre_loop *l);

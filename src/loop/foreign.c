@@ -43,9 +43,9 @@ void foreign_rest(struct gyre_loop *l)
 {
     interest_flush(l);
     bool has_mail = !inbox_sleep(&l->inbox);
-    bool has_signal = inbox_attention(&l->inbox) & ATTENTION_SIGNAL;
+    bool has_request = inbox_attention(&l->inbox) & ~(unsigned)ATTENTION_STOP;
 
-    if (!set_alarm(l) || has_mail || has_signal || !list_is_empty(l->ready))
+    if (!set_alarm(l) || has_mail || has_request || !list_is_empty(l->ready))
         poke(l);
     loop_set_owner(l, THREAD_NONE);
 }

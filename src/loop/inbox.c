@@ -15,16 +15,12 @@ void inbox_send_wake(struct inbox *in)
     errno = saved;
 }
 
-int inbox_add(struct inbox *in, struct gyre_link *node)
+int inbox_push(struct inbox *in, struct gyre_link *node)
 {
     if (unlikely(in->forks != thread_forks))
         return -EOWNERDEAD;
-    return mailbox_put(&in->box, node);
-}
 
-int inbox_push(struct inbox *in, struct gyre_link *node)
-{
-    int err = inbox_add(in, node);
+    int err = mailbox_put(&in->box, node);
     if (err <= 0)
         return err;
     inbox_send_wake(in);
@@ -45,10 +41,16 @@ void inbox_wake(struct inbox *in)
         inbox_send_wake(in);
 }
 
-void inbox_request(struct inbox *in, unsigned bit)
+bool inbox_set_request(struct inbox *in, unsigned bit)
 {
     __atomic_fetch_or(&in->attention, bit, __ATOMIC_SEQ_CST);
-    inbox_wake(in);
+    return end_sleep(in);
+}
+
+void inbox_request(struct inbox *in, unsigned bit)
+{
+    if (inbox_set_request(in, bit))
+        inbox_send_wake(in);
 }
 
 bool inbox_sleep(struct inbox *in)

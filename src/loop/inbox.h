@@ -16,6 +16,7 @@
 enum {
     ATTENTION_STOP = 1,   /* gyre_loop_stop */
     ATTENTION_SIGNAL = 2, /* the port has counts to take */
+    ATTENTION_ROOMS = 4,  /* rooms have something for the queue */
 };
 
 struct inbox {
@@ -36,16 +37,22 @@ static inline unsigned inbox_attention(const struct inbox *in)
     return __atomic_load_n(&in->attention, __ATOMIC_SEQ_CST);
 }
 
+/* Whether there is something for the queue. */
+static inline bool inbox_has_news(const struct inbox *in)
+{
+    return inbox_has_mail(in) || inbox_attention(in) & ATTENTION_ROOMS;
+}
+
 /* Add `node`. Any thread and signal handlers. -ESHUTDOWN: closed, -EOWNERDEAD: another process's;
  * nothing done. Once it returns 0, or a moment before, the node is the loop's. */
 int inbox_push(struct inbox *in, struct gyre_link *node);
 
-/* The same in two steps: add it, which returns 1 if the loop sleeps and has to be woken; wake it. */
-int inbox_add(struct inbox *in, struct gyre_link *node);
-
 /* Set a bit of attention and wake the loop if it sleeps. Any thread and signal handlers. */
 void inbox_request(struct inbox *in, unsigned bit);
 
+/* The same in two steps: set the bit, which returns true if the loop sleeps and has to be woken; wake
+ * it. */
+bool inbox_set_request(struct inbox *in, unsigned bit);
 void inbox_send_wake(struct inbox *in);
 
 /* Take the bit away; whether it was set. The loop's thread. */

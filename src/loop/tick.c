@@ -57,7 +57,7 @@ static size_t weigh(const struct gyre_link *queue, size_t limit)
 bool loop_has_work(const struct gyre_loop *l)
 {
     return l->live + l->live_timers + l->live_asyncs > 0 || weigh(l->ready, 1) > 0 ||
-           weigh(l->batch, 1) > 0 || inbox_has_mail(&l->inbox);
+           weigh(l->batch, 1) > 0 || inbox_has_news(&l->inbox);
 }
 
 static bool stop_is_pending(const struct gyre_loop *l)
@@ -112,7 +112,16 @@ static int take_event(struct gyre_loop *l, const struct poller_event *event)
     return l->poller.ops->edge ? 0 : wake_clear(&l->inbox.wake);
 }
 
-/* Wait, then append fd events, signals, posts and due timers to the queue, in this order. */
+static void take_requests(struct gyre_loop *l)
+{
+    if (inbox_take_request(&l->inbox, ATTENTION_SIGNAL))
+        signal_collect(l);
+    if (inbox_take_request(&l->inbox, ATTENTION_ROOMS))
+        rooms_collect(l);
+}
+
+/* Wait, then append fd events, signals, posts, what the rooms above have, and due timers to the
+ * queue, in this order. */
 static int collect(struct gyre_loop *l, uint64_t max_wait)
 {
     struct poller_event events[POLLER_BATCH];
@@ -132,8 +141,8 @@ static int collect(struct gyre_loop *l, uint64_t max_wait)
         int failed = take_event(l, &events[i]);
         err = failed < 0 ? failed : err;
     }
-    if (unlikely(inbox_take_request(&l->inbox, ATTENTION_SIGNAL)))
-        signal_collect(l);
+    if (unlikely(inbox_attention(&l->inbox)))
+        take_requests(l);
     mail_collect(l);
     if (wheel_is_ripe(&l->wheel, l->now))
         timer_collect(l);
@@ -331,7 +340,7 @@ int gyre_loop_shutdown(struct gyre_loop *loop, uint64_t deadline)
     if (err < 0)
         return err;
     size_t left = loop->live + loop->live_timers + loop->live_asyncs +
-                  weigh(loop->ready, INT32_MAX) + inbox_has_mail(&loop->inbox) + rooms_count(loop);
+                  weigh(loop->ready, INT32_MAX) + inbox_has_news(&loop->inbox) + rooms_count(loop);
     return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

@@ -1,24 +1,35 @@
 /* A pool from inside, and what a loop knows of the pools it uses.
  *
  * A job is a gyre_work, in the user's memory or in a block of offload.c. From submission until it
- * ends on its loop it is in the list `works` of its user, which belongs to the loop's thread. All
- * else about it is guarded by the pool's lock: its state, the list that call.link puts it in, and
- * user->loop, which a worker has to find set before it may send the job home. Workers hand it over
- * under the lock, so that gyre_loop_close, which takes the lock to clear user->loop, cannot overtake
- * them; to wake a loop that sleeps they let go of it, and close waits for that.
+ * ends on its loop it is in the list `works` of its user, which belongs to the loop's thread.
+ * Meanwhile it goes round, and only one has it at any time:
  *
- * Invariants: a job is in a queue, or in a list of those that wait for the pool, exactly if its
- * state is WORK_QUEUED, or WORK_WAITING. While jobs are queued, and workers sleep or could be
- * started, somebody is on the way to the queue: one that was signalled (`waking`), or for each job
- * one that was started (`starting`) or has run another one (`returning`). Whoever takes a job and
- * leaves others behind calls the next worker. So short jobs are done by few workers, which need not
- * be woken for each, and long ones still get all.
+ *     pool->intake        a mailbox; loops put it in without the lock
+ *     pool->queue         a list for each priority, under the lock, as what follows to
+ *     worker->hand        a few jobs that a worker takes along, if they are short. Who exchanges the
+ *                         slot for NULL has the job: that worker to run it, without the lock; or,
+ *                         with the lock, another worker that finds it waits too long there, or the
+ *                         loop that cancels it
+ *     the worker          runs it
+ *     user->ended         a mailbox; the worker puts it in without the lock, the loop takes it out
+ *
+ * A mailbox is idle if nobody is on the way to it: who puts the first job into an idle one takes the
+ * lock and calls a worker, or the loop. For that the loop has to be there: user->loop is cleared
+ * under the lock by gyre_loop_close, which also closes user->ended. To wake a loop that sleeps
+ * workers let go of the lock, and close waits for that.
+ *
+ * Invariant: while jobs wait in the queue or in a hand, and workers sleep or could be started,
+ * somebody is on the way to the queue: one that was signalled (`waking`), or for each job one that
+ * was started (`starting`) or has run its last one (`returning`). Whoever takes a job and leaves
+ * others behind calls the next worker. So short jobs are done by few workers, which need not be
+ * woken for each, and long ones still get all.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_POOL_CORE_H
 #define GYRE_POOL_CORE_H
 
 #include "base/list.h"
+#include "base/mailbox.h"
 #include "base/util.h"
 #include "gyre/pool.h"
 #include "loop/attach.h"
@@ -27,15 +38,39 @@
 
 #include <errno.h>
 
-enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2 };
+enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 16 };
 
-/* In call.repeats, which only timers use. */
+/* In call.repeats, which only timers use. Changed with the lock, but for what a worker does with
+ * what it has in hand. */
 enum work_state {
     WORK_IDLE,
-    WORK_QUEUED,
-    WORK_WAITING, /* for the pool: for room in its queue, or its end */
-    WORK_RUNNING,
-    WORK_ENDED, /* on its way home, or home and not called yet */
+    WORK_QUEUED,  /* in the intake or the queue */
+    WORK_WAITING, /* in a list of the pool: for room in its queue, or its end */
+    WORK_HELD,    /* in a hand, or just taken out of one */
+    WORK_RUNNING, /* or on its way home */
+    WORK_ENDED,   /* home and not called yet, or ended without running */
+};
+
+/* What workers count. Each writes its own, atomically, so that they can be added up at any time. */
+struct pool_counts {
+    uint64_t completed;
+    uint64_t wait_time[GYRE_POOL_BUCKETS];
+    uint64_t run_time[GYRE_POOL_BUCKETS];
+};
+
+/* A thread of a pool. Lives on its stack. */
+struct worker {
+    struct gyre_pool *pool;
+    struct gyre_link in_pool;          /* pool.workers */
+    struct gyre_link in_hands;         /* pool.hands, or by itself */
+    struct gyre_work *hand[HAND_SIZE]; /* atomic */
+    unsigned held;                     /* slots that were filled, */
+    unsigned tried;                    /* and those from which it has taken */
+    uint64_t filled;                   /* pool.fills, when they were */
+    uint64_t now;                      /* when it began, or has ended a job */
+    bool is_quick;                     /* its latest jobs were short */
+    bool is_running;                   /* a job; atomic */
+    struct pool_counts counts;
 };
 
 struct gyre_pool {
@@ -44,18 +79,22 @@ struct gyre_pool {
     pthread_cond_t work_ended; /* a job or a thread has ended, and somebody waits for that */
     unsigned refs;             /* the handle, each thread and each user */
     uint32_t forks;            /* of the process that made it */
+    struct mailbox intake;     /* idle: a job that comes needs a worker called */
     bool is_of_loop;           /* a loop's own, which ends with the loop */
     bool is_shut;              /* no more jobs */
     bool is_destroyed;         /* no more idle threads; atomic for those who run jobs */
     bool is_alone;             /* gyre_pool_destroy has returned */
     bool has_last;             /* `last` has ended and is not joined */
     pthread_t last;
+    struct gyre_link workers;
+    struct gyre_link hands; /* workers that have taken several jobs, the longest gone first */
+    uint64_t fills;         /* how often one has taken jobs */
     unsigned threads;
     unsigned sleeping;
     unsigned waking;
     unsigned starting;  /* threads that have not looked at the queue yet */
     unsigned returning; /* threads that are about to look again; atomic, changed without the lock */
-    unsigned busy;
+    unsigned busy;      /* threads that have jobs */
     unsigned waiting_for_end; /* threads in work_ended */
     struct gyre_link queue[POOL_PRIORITIES];
     size_t queued;
@@ -64,7 +103,8 @@ struct gyre_pool {
     char name[POOL_NAME_SIZE];
     struct gyre_pool_options opt;
     struct gyre_allocator allocator;
-    struct gyre_pool_stats stats;
+    struct gyre_pool_stats stats; /* but for what is counted by workers, */
+    struct pool_counts counts;    /* and this is of those that have ended */
 };
 
 /* One loop's use of one pool. */
@@ -73,6 +113,7 @@ struct gyre_pool_user {
     struct gyre_loop *loop;   /* NULL: closed */
     struct gyre_link in_loop; /* pools.users */
     struct gyre_link works;   /* gyre_work.sibling */
+    struct mailbox ended;     /* idle: the loop does not know yet of a job that comes */
     size_t orphans;           /* jobs that still run though the loop is closed */
     unsigned wakers;          /* workers that wake the loop, without the lock */
     uint32_t forks;           /* of the process it works in */
@@ -94,14 +135,19 @@ static inline struct gyre_work *work_of_call(struct gyre_call *call)
     return container_of(call, struct gyre_work, call);
 }
 
+static inline struct gyre_work *work_of_link(struct gyre_link *link)
+{
+    return work_of_call(container_of(link, struct gyre_call, link));
+}
+
 static inline enum work_state work_state_of(const struct gyre_work *work)
 {
-    return (enum work_state)work->call.repeats;
+    return (enum work_state)__atomic_load_n(&work->call.repeats, __ATOMIC_RELAXED);
 }
 
 static inline void work_set_state(struct gyre_work *work, enum work_state state)
 {
-    work->call.repeats = (uint8_t)state;
+    __atomic_store_n(&work->call.repeats, (uint8_t)state, __ATOMIC_RELAXED);
 }
 
 static inline void pool_lock(struct gyre_pool *pool)
@@ -119,7 +165,7 @@ static inline void pool_unlock(struct gyre_pool *pool)
 /* As gyre_pool_destroy, also for a loop's own pool. */
 int pool_destroy(struct gyre_pool *pool, uint64_t max_wait);
 
-/* ---- pool.c: all of these with the lock held */
+/* ---- all of these with the lock held, but where it says otherwise: pool.c */
 
 /* One reference less; unlocks, and frees the pool with the last. */
 void pool_unref_and_unlock(struct gyre_pool *pool);
@@ -127,26 +173,72 @@ void pool_unref_and_unlock(struct gyre_pool *pool);
 /* A job has ended, or a place in the queue is free: tell those who wait for that. */
 void pool_tell_waiters(struct gyre_pool *pool);
 
-/* A job has ended, with `status`. Who sends it home must not touch it afterwards. */
+/* ---- queue.c: the way to the worker */
+
+/* Without the lock: put a work into the queue and see to it that somebody takes it: 0 or why not. */
+int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags);
+
+/* Take a work that has not begun out of where it waits; false: it has begun, or ended. */
+bool work_unqueue(struct gyre_work *work);
+
+/* Accept no more jobs. */
+void pool_shut(struct gyre_pool *pool);
+
+/* Cancel all jobs that wait. */
+void pool_cancel_queued(struct gyre_pool *pool);
+
+/* How many jobs wait, and run. */
+size_t pool_waiting(struct gyre_pool *pool);
+size_t pool_running(const struct gyre_pool *pool);
+
+/* See to it that there is a job in the queue; false: none waits anywhere. */
+bool pool_has_jobs(struct gyre_pool *pool);
+
+/* Take a job out of the queue for `worker` to run, and perhaps more into its hand; lets go of the
+ * lock. */
+struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker);
+
+/* Without the lock: the next one that is in its hand, or NULL. */
+struct gyre_work *worker_next(struct worker *worker);
+
+/* Let go of the lock, and see to it that somebody comes for the jobs that wait. */
+void pool_release(struct gyre_pool *pool);
+
+/* Times of works, in units of 1024 ns. */
+static inline uint32_t coarse(uint64_t time)
+{
+    return (uint32_t)(time >> 10);
+}
+
+/* ---- worker.c */
+
+/* What each thread of a pool does. */
+void *worker_main(void *arg);
+
+/* The pool whose worker the calling thread is, or NULL. */
+struct gyre_pool *worker_pool(void);
+
+void pool_counts_add(struct pool_counts *sum, const struct pool_counts *more);
+
+/* ---- home.c: the way back */
+
+/* On a worker, without the lock: it has run. It must not be touched afterwards. */
+void work_end(struct gyre_work *work);
+
+/* Let a job that is in no list end on its loop with `status`, without having run. */
+void work_send_home(struct gyre_work *work, int status);
+
 static inline void work_set_ended(struct gyre_work *work, int status)
 {
     work_set_state(work, WORK_ENDED);
     work->status = status;
 }
 
-/* Let a job end on its loop with `status`; it is in no list. */
-void work_send_home(struct gyre_work *work, int status);
+/* On the loop's thread, without the lock: put what has ended into its queue. */
+void user_collect(struct gyre_pool_user *user);
 
-/* Cancel all jobs that wait. */
-void pool_cancel_queued(struct gyre_pool *pool);
-
-/* ---- worker.c, likewise */
-
-/* Without the lock: put a work into the queue and see to it that somebody takes it: 0 or why not. */
-int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags);
-
-/* The pool whose worker the calling thread is, or NULL. */
-struct gyre_pool *worker_pool(void);
+/* The loop is closed: from now on workers know. */
+void user_close(struct gyre_pool_user *user);
 
 /* ---- users.c: on the loop's thread */
 
@@ -186,9 +278,6 @@ bool work_withdraw(struct gyre_work *work);
 
 /* On the loop's thread: nobody waits for it any more, the loop neither. */
 void work_abandon(struct gyre_work *work);
-
-/* With the lock held: take it out of the list it waits in, if any. */
-void work_unqueue(struct gyre_work *work);
 
 static inline void work_tell_cancelled(struct gyre_work *work)
 {

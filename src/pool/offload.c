@@ -85,6 +85,7 @@ static bool has_begun(const struct gyre_job *job)
     case WORK_IDLE:
     case WORK_QUEUED:
     case WORK_WAITING:
+    case WORK_HELD:
         return false;
     case WORK_RUNNING:
         return true;

@@ -78,8 +78,11 @@ int gyre_pool_create(const struct gyre_pool_options *opt, struct gyre_pool **out
     struct gyre_pool *pool = memory_alloc(&allocator, sizeof(*pool));
     if (!pool)
         return -ENOMEM;
-    *pool =
-        (struct gyre_pool){ .refs = 1, .forks = thread_forks, .opt = copy, .allocator = allocator };
+    *pool = (struct gyre_pool){ .refs = 1,
+                                .forks = thread_forks,
+                                .opt = copy,
+                                .allocator = allocator,
+                                .intake.head = MAILBOX_IDLE };
     err = init_locks(pool);
     if (err < 0) {
         memory_free(&allocator, pool, sizeof(*pool));
@@ -88,6 +91,8 @@ int gyre_pool_create(const struct gyre_pool_options *opt, struct gyre_pool **out
     strncpy(pool->name, copy.name, POOL_NAME_SIZE - 1);
     for (int i = 0; i < POOL_PRIORITIES; i++)
         list_init(&pool->queue[i]);
+    list_init(&pool->workers);
+    list_init(&pool->hands);
     list_init(&pool->room_waiters);
     list_init(&pool->end_waiters);
     *out = pool;
@@ -116,17 +121,10 @@ void pool_unref_and_unlock(struct gyre_pool *pool)
     free_pool(pool);
 }
 
-void work_send_home(struct gyre_work *work, int status)
-{
-    work_set_ended(work, status);
-    /* If the loop is being closed at this moment, it will find the work in its list. */
-    (void)call_mail(&work->call);
-}
-
 static void send_all_home(struct gyre_link *list)
 {
     while (!list_is_empty(list))
-        work_send_home(work_of_call(container_of(list_pop(list), struct gyre_call, link)), 0);
+        work_send_home(work_of_link(list_pop(list)), 0);
 }
 
 static bool pool_has_room(const struct gyre_pool *pool)
@@ -144,26 +142,13 @@ void pool_tell_waiters(struct gyre_pool *pool)
         (void)pthread_cond_broadcast(&pool->work_ended);
 }
 
-void pool_cancel_queued(struct gyre_pool *pool)
-{
-    for (int i = 0; i < POOL_PRIORITIES; i++)
-        while (!list_is_empty(&pool->queue[i])) {
-            struct gyre_link *link = list_pop(&pool->queue[i]);
-
-            pool->queued--;
-            pool->stats.cancelled++;
-            work_send_home(work_of_call(container_of(link, struct gyre_call, link)), -ECANCELED);
-        }
-    pool_tell_waiters(pool);
-}
-
 /* Wait until the idle threads have ended, and those that are busy or `deadline` has come. */
 static void wait_for_threads(struct gyre_pool *pool, uint64_t deadline)
 {
     bool is_time = true;
 
     pool->waiting_for_end++;
-    while (pool->threads > (is_time ? 0 : pool->busy))
+    while (pool->threads > (is_time ? 0 : pool_running(pool)))
         if (!worker_cond_wait(&pool->work_ended, &pool->lock, is_time ? deadline : GYRE_NEVER))
             is_time = false;
     pool->waiting_for_end--;
@@ -188,13 +173,13 @@ int pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
 
     uint64_t deadline = max_wait == 0 ? 0 : gyre_time_add(clock_now(), max_wait);
     pool_lock(pool);
-    pool->is_shut = true;
+    pool_shut(pool);
     __atomic_store_n(&pool->is_destroyed, true, __ATOMIC_RELAXED);
     pool_cancel_queued(pool);
     (void)pthread_cond_broadcast(&pool->work_came);
     wait_for_threads(pool, deadline);
 
-    int left = (int)pool->busy;
+    int left = (int)pool_running(pool);
     bool has_last = pool->has_last;
     pthread_t last = pool->last;
     pool->has_last = false;
@@ -207,6 +192,15 @@ int pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
 
 /* ---- questions */
 
+static struct pool_counts count_all(const struct gyre_pool *pool)
+{
+    struct pool_counts sum = pool->counts;
+
+    for (struct gyre_link *link = pool->workers.next; link != &pool->workers; link = link->next)
+        pool_counts_add(&sum, &container_of(link, struct worker, in_pool)->counts);
+    return sum;
+}
+
 int gyre_pool_get_stats(struct gyre_pool *pool, struct gyre_pool_stats *stats)
 {
     if (!pool || !stats || stats->size < sizeof(*stats))
@@ -218,9 +212,13 @@ int gyre_pool_get_stats(struct gyre_pool *pool, struct gyre_pool_stats *stats)
     pool_lock(pool);
     *stats = pool->stats;
     stats->threads = pool->threads;
-    stats->busy = pool->busy;
-    stats->queued = pool->queued;
+    stats->busy = (unsigned)pool_running(pool);
+    stats->queued = pool_waiting(pool);
+    struct pool_counts counts = count_all(pool);
     pool_unlock(pool);
     stats->size = size;
+    stats->completed = counts.completed;
+    memcpy(stats->wait_time, counts.wait_time, sizeof(counts.wait_time));
+    memcpy(stats->run_time, counts.run_time, sizeof(counts.run_time));
     return 0;
 }

@@ -38,13 +38,12 @@ void pool_user_orphan_ended(struct gyre_pool_user *user)
 static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead,
                          struct gyre_link *running)
 {
-    user->loop = NULL;
+    user_close(user);
     while (!list_is_empty(&user->works)) {
         struct gyre_work *work = container_of(list_pop(&user->works), struct gyre_work, sibling);
 
         work_tell_cancelled(work);
-        work_unqueue(work);
-        if (work_state_of(work) != WORK_RUNNING)
+        if (work_unqueue(work) || work_state_of(work) == WORK_ENDED)
             list_append(dead, &work->sibling);
         else if (work_is_awaited(work))
             list_append(running, &work->sibling);
@@ -65,7 +64,7 @@ static void await_works(struct gyre_pool_user *user, struct gyre_link *dead,
     while (!list_is_empty(running)) {
         struct gyre_work *work = container_of(running->next, struct gyre_work, sibling);
 
-        while (work_state_of(work) == WORK_RUNNING)
+        while (work_state_of(work) != WORK_ENDED)
             (void)worker_cond_wait(&pool->work_ended, &pool->lock, GYRE_NEVER);
         list_remove(&work->sibling);
         list_append(dead, &work->sibling);
@@ -149,6 +148,16 @@ static void close_pools(struct room *room)
     destroy_own_pools(pools);
 }
 
+/* ---- jobs have ended */
+
+static void collect_pools(struct room *room)
+{
+    struct pools *pools = pools_of_room(room);
+
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
+        user_collect(container_of(link, struct gyre_pool_user, in_loop));
+}
+
 /* ---- the process has forked */
 
 /* End what will never come home in this process. */
@@ -169,6 +178,7 @@ static void fork_pools(struct room *room)
     struct pools *pools = pools_of_room(room);
 
     loop_calls_end(&pools->calls);
+    collect_pools(room);
     for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next)
         end_lost_works(container_of(link, struct gyre_pool_user, in_loop));
     destroy_own_pools(pools);
@@ -198,6 +208,7 @@ static void destroy_pools(struct room *room)
 static const struct room_ops pool_room_ops = {
     .cancel = cancel_pools,
     .count = count_pools,
+    .collect = collect_pools,
     .after_fork = fork_pools,
     .close = close_pools,
     .destroy = destroy_pools,
@@ -254,6 +265,7 @@ static struct gyre_pool_user *add_user(struct pools *pools, struct gyre_pool *po
         .pool = pool, .loop = pools->loop, .allocator = pool->allocator, .forks = pool->forks
     };
     list_init(&user->works);
+    user->ended.head = MAILBOX_IDLE;
     list_append(&pools->users, &user->in_loop);
     pool_lock(pool);
     pool->refs++;

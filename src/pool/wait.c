@@ -36,7 +36,7 @@ void waiter_lost(struct gyre_work *work)
 static size_t jobs_left(struct gyre_pool *pool)
 {
     pool_lock(pool);
-    size_t left = pool->queued + pool->busy;
+    size_t left = pool_waiting(pool) + pool_running(pool);
     pool_unlock(pool);
     return left;
 }
@@ -124,7 +124,7 @@ struct gyre_future *gyre_pool_room(struct gyre_loop *loop, struct gyre_pool *poo
 static void shut_pool(struct gyre_pool *pool, enum gyre_pool_mode mode)
 {
     pool_lock(pool);
-    pool->is_shut = true;
+    pool_shut(pool);
     if (mode == GYRE_POOL_CANCEL_QUEUED)
         pool_cancel_queued(pool);
     pool_tell_waiters(pool);

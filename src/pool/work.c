@@ -17,14 +17,6 @@ void work_fire(struct gyre_call *call, void *arg)
     work->done(work, work->status, arg);
 }
 
-void work_lost(struct gyre_work *work)
-{
-    if (work->done == job_done)
-        job_lost(work);
-    else
-        waiter_lost(work);
-}
-
 /* ---- to the pool and back */
 
 /* The work is the pool's from now on. */
@@ -71,26 +63,6 @@ int work_wait(struct gyre_work *work, struct gyre_pool_user *user, struct gyre_l
     return 0;
 }
 
-void work_unqueue(struct gyre_work *work)
-{
-    struct gyre_pool *pool = work->user->pool;
-
-    switch (work_state_of(work)) {
-    case WORK_QUEUED:
-        pool->queued--;
-        pool->stats.cancelled++;
-        list_remove(&work->call.link);
-        return;
-    case WORK_WAITING:
-        list_remove(&work->call.link);
-        return;
-    case WORK_IDLE:
-    case WORK_RUNNING:
-    case WORK_ENDED:
-        return;
-    }
-}
-
 bool work_withdraw(struct gyre_work *work)
 {
     struct gyre_pool *pool = work->user->pool;
@@ -100,8 +72,7 @@ bool work_withdraw(struct gyre_work *work)
         return false;
     }
     pool_lock(pool);
-    bool waits = work_state_of(work) == WORK_QUEUED || work_state_of(work) == WORK_WAITING;
-    work_unqueue(work);
+    bool waits = work_unqueue(work);
     if (waits) {
         work_set_ended(work, -ECANCELED);
         pool_tell_waiters(pool);

@@ -330,8 +330,7 @@ static void job_that_has_ended_but_is_not_home_is_ok_although_it_was_cancelled(v
     struct gyre_future *future = offload(f, 0, held_job);
 
     gate_open(&gate);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     assert_true(gyre_future_cancel(future));
     run_all(f);
     assert_int_equal(gyre_future_state(future), GYRE_FUTURE_OK);
@@ -377,8 +376,7 @@ static void abandoned_job_is_cancelled_at_once_and_its_value_dropped_on_the_loop
     assert_int_equal(gyre_future_state(future), GYRE_FUTURE_CANCELLED);
     gyre_future_unref(future);
     gate_open(&gate);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     assert_int_equal(values_dropped(), 0);
     (void)run_ready(f);
     assert_int_equal(values_dropped(), 1);
@@ -400,8 +398,7 @@ static void abandoned_job_does_not_keep_the_loop_alive(void **state)
     assert_false(gyre_loop_is_alive(f->loop));
     assert_int_equal(gyre_loop_shutdown(f->loop, GYRE_NEVER), 0);
     gate_open(&gate);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     run_all(f);
     assert_int_equal(values_dropped(), 1);
 }

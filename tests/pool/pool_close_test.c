@@ -128,7 +128,7 @@ static void work_on_its_way_home_is_given_back(void **state)
     struct fixture *f = fixture_of(state);
 
     (void)submit(f, 0, NULL);
-    await_completed(1);
+    await_news(f->loop);
     close_loop(f);
     assert_int_equal(f->trace_count, 0);
     assert_false(gyre_work_is_started(&tasks[0].work));
@@ -289,7 +289,7 @@ static void job_on_its_way_home_is_dropped_on_the_loops_thread(void **state)
     struct gyre_future *future = offload(f, 0);
 
     gate_open(&gate);
-    await_completed(1);
+    await_news(f->loop);
     close_loop(f);
     assert_int_equal(value_drops, 1);
     assert_true(pthread_equal(dropped_on, pthread_self()));

@@ -285,8 +285,7 @@ static void what_is_home_already_ends_as_it_has(void **state)
 
     (void)submit(f, 0, NULL);
     end = gyre_pool_shutdown(f->loop, pool, GYRE_POOL_DRAIN, GYRE_NEVER);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     pid_t pid = fork();
     if (pid == 0)
         _exit(job_that_is_home_is_kept(f));

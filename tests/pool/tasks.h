@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "gate.h"
 #include "gyre/pool.h"
+#include "loop/core.h"
 #include "support/fault.h"
 #include "support/fixture.h"
 
@@ -112,6 +113,14 @@ static inline struct gyre_pool_stats stats_of(struct gyre_pool *p)
 }
 
 /* ------------------------------------------------------------------ tasks */
+
+/* Wait until one that has run is on its way to the loop, which its count in the statistics comes
+ * before. */
+static inline void await_news(const struct gyre_loop *loop)
+{
+    while (!inbox_has_news(&loop->inbox))
+        (void)sched_yield();
+}
 
 /* Tie task i to a loop. */
 static inline struct task *init_task(struct fixture *f, struct gyre_loop *loop, int i,

@@ -151,8 +151,7 @@ static void submitted_work_can_be_neither_submitted_nor_initialised(void **state
     gate_await(&gate, 1);
     assert_int_equal(gyre_work_submit(work, NULL, 0), -EALREADY);
     gate_open(&gate);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     assert_int_equal(gyre_work_submit(work, pool, 0), -EALREADY); /* on its way home */
     run_all(f);
     ASSERT_TRACE(f, 0);
@@ -267,8 +266,7 @@ static void cancel_comes_too_late_for_work_that_has_run(void **state)
     struct fixture *f = fixture_of(state);
 
     (void)submit(f, 0, NULL);
-    while (stats_of(pool).completed == 0)
-        (void)sched_yield();
+    await_news(f->loop);
     assert_false(gyre_work_cancel(&tasks[0].work));
     run_all(f);
     assert_false(gyre_work_cancel(&tasks[0].work));

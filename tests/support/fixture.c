@@ -161,13 +161,13 @@ static int complain(bool broken, const char *what, long is, long should)
 /* Prints what is wrong; returns how much. */
 static int check_leftovers(const struct fixture *f, unsigned long waits)
 {
+    bool are_gone = threads_are_gone(f->threads_before, 2000); /* and have freed what they had */
     int fds = count_fds();
     size_t bytes = live_bytes();
     int faults = 0;
 
+    faults += complain(!are_gone, "threads", count_threads(), f->threads_before);
     faults += complain(fds != f->fds_before, "descriptors", fds, f->fds_before);
-    faults += complain(!threads_are_gone(f->threads_before, 2000), "threads", count_threads(),
-                       f->threads_before);
     faults += complain(bytes != f->bytes_before, "live bytes", (long)bytes, (long)f->bytes_before);
     faults += complain(waits > f->wait_limit, "waits", (long)waits, (long)f->wait_limit);
     return faults;

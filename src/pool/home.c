@@ -1,0 +1,94 @@
+/* The way home: from a pool to the loop that a job belongs to.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "pool/core.h"
+
+/* ---- on a worker */
+
+/* Without the lock, which the loop will want as soon as it is awake. */
+static void wake_loop(struct gyre_pool *pool, struct gyre_pool_user *user)
+{
+    struct gyre_loop *loop = user->loop;
+
+    user->wakers++; /* keeps both */
+    pool_unlock(pool);
+    loop_wake(loop);
+    pool_lock(pool);
+    user->wakers--;
+}
+
+/* The loop does not know yet that there is something to take; or it is closed, and then a job is this
+ * thread's to take care of. */
+static void end_and_tell(struct gyre_pool *pool, struct gyre_work *work)
+{
+    struct gyre_pool_user *user = work->user;
+
+    if (likely(user->loop)) {
+        if (mailbox_put(&user->ended, &work->call.link) > 0 && loop_call_for(user->loop))
+            wake_loop(pool, user);
+        return;
+    }
+    if (work_is_awaited(work)) {
+        work_set_ended(work, 0); /* gyre_loop_close takes care of it */
+        return;
+    }
+    pool_unlock(pool); /* a drop function of the user's may take its time */
+    work_lost(work);
+    pool_lock(pool);
+    pool_user_orphan_ended(user);
+}
+
+void work_end(struct gyre_work *work)
+{
+    struct gyre_pool *pool = work->user->pool;
+
+    if (likely(mailbox_put_quietly(&work->user->ended, &work->call.link)))
+        return;
+    pool_lock(pool);
+    end_and_tell(pool, work);
+    pool_tell_waiters(pool);
+    pool_unlock(pool);
+}
+
+void work_lost(struct gyre_work *work)
+{
+    if (work->done == job_done)
+        job_lost(work);
+    else
+        waiter_lost(work);
+}
+
+/* ---- under the lock, on any thread */
+
+void work_send_home(struct gyre_work *work, int status)
+{
+    struct gyre_pool_user *user = work->user;
+
+    work_set_ended(work, status);
+    if (mailbox_put(&user->ended, &work->call.link) > 0 && loop_call_for(user->loop))
+        loop_wake(user->loop);
+}
+
+/* ---- on the loop */
+
+/* What comes from workers is still as they had it, which spares them writing to it. */
+static void set_all_ended(struct gyre_link *list)
+{
+    for (struct gyre_link *link = list; link; link = link->next)
+        if (work_state_of(work_of_link(link)) == WORK_RUNNING)
+            work_set_ended(work_of_link(link), 0);
+}
+
+void user_collect(struct gyre_pool_user *user)
+{
+    struct gyre_link *list = mailbox_take(&user->ended, MAILBOX_IDLE);
+
+    set_all_ended(list);
+    loop_append(user->loop, list);
+}
+
+void user_close(struct gyre_pool_user *user)
+{
+    user->loop = NULL;
+    set_all_ended(mailbox_close(&user->ended));
+}
