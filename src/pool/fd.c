@@ -95,7 +95,7 @@ int fd_write_all(int fd, const void *buf, size_t size, off_t offset, size_t *don
 {
     *done = 0;
     do {
-        ssize_t n = write_some(fd, (const char *)buf + *done, size - *done,
+        ssize_t n = write_some(fd, memory_behind(buf, *done), size - *done,
                                offset == NO_OFFSET ? offset : offset + (off_t)*done);
         if (n < 0)
             return (int)n;

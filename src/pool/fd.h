@@ -6,6 +6,7 @@
 #define GYRE_FD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -19,6 +20,13 @@ int fd_open_at(int dir, const char *path, int flags, mode_t mode);
 
 /* Close it; it is closed also on failure. */
 int fd_close(int fd);
+
+/* Where to go on in memory after `done` bytes. Nothing may be read or written at NULL, but no bytes
+ * further than NULL is no place at all. */
+static inline void *memory_behind(const void *memory, size_t done)
+{
+    return done > 0 ? (char *)(uintptr_t)memory + done : (void *)(uintptr_t)memory;
+}
 
 int fd_sync(int fd);
 int fd_stat(int fd, struct stat *st);

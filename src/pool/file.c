@@ -84,7 +84,7 @@ static int run_read(struct gyre_job *job, struct file_request *r)
     ssize_t n;
 
     do {
-        n = fd_read(r->fd, (char *)r->buf + done, r->size - done,
+        n = fd_read(r->fd, memory_behind(r->buf, done), r->size - done,
                     r->offset == NO_OFFSET ? NO_OFFSET : r->offset + (off_t)done);
         done += n > 0 ? (size_t)n : 0;
     } while (n > 0 && done < r->size && !gyre_job_cancelled(job));

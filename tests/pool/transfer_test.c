@@ -230,6 +230,15 @@ static void write_to_a_pipe_without_a_reader_fails_without_a_signal(void **state
     expect_error(start_write(fds[1], "hello"), -EPIPE);
 }
 
+static void write_of_no_bytes_still_asks_the_system(void **state)
+{
+    int fd = open_with(state, "hello");
+
+    expect_number(gyre_file_write(disk.loop, disk.pool, fd, NULL, 0), 0);
+    expect_error(gyre_file_write(disk.loop, disk.pool, -1, NULL, 0), -EBADF);
+    assert_string_equal(text_of("a"), "hello");
+}
+
 /* ------------------------------------------------------------------ at an offset */
 
 static void pread_reads_at_its_offset_and_leaves_the_position(void **state)
@@ -272,6 +281,50 @@ static void pread_and_pwrite_fail_as_read_and_write(void **state)
     assert_string_equal(text_of("a"), "HELlo, world");
 }
 
+/* Beyond what fits into 32 bits, with or without a sign. */
+static void offsets_are_as_large_as_the_file_system_allows(void **state)
+{
+    static const uint64_t offsets[] = { (uint64_t)1 << 31, ((uint64_t)1 << 32) - 2,
+                                        (uint64_t)5 << 32 };
+    int fd = open_with(state, "hello");
+
+    shorten_transfers(2);
+    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+        uint64_t end = offsets[i] + 5;
+
+        expect_number(gyre_file_pwrite(disk.loop, disk.pool, fd, "there", 5, offsets[i]), 5);
+        expect_number(gyre_file_pread(disk.loop, disk.pool, fd, buf, 9, offsets[i]), 5);
+        assert_string_equal(buf, "there");
+        struct stat *st = take_value(gyre_file_fstat(disk.loop, disk.pool, fd));
+        assert_true((uint64_t)st->st_size == end);
+        gyre_file_free(st);
+    }
+}
+
+static void write_to_a_file_that_is_appended_to_ignores_the_position(void **state)
+{
+    make_file("a", "hello");
+    int fd = own_fd(fixture_of(state), open(at("a"), O_RDWR | O_APPEND | O_CLOEXEC));
+
+    shorten_transfers(2);
+    expect_number(start_write(fd, ", world"), 7);
+    assert_string_equal(text_of("a"), "hello, world");
+}
+
+static void what_is_no_file_fails_as_the_system_call(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    int dir = own_fd(f, open(disk.dir, O_RDONLY | O_CLOEXEC));
+    int fds[2];
+
+    make_pipe(f, fds);
+    expect_error(start_read(dir, 5), -EISDIR);
+    expect_error(start_write(dir, "x"), -EBADF);
+    expect_error(gyre_file_pread(disk.loop, disk.pool, fds[0], buf, 5, 0), -ESPIPE);
+    expect_error(gyre_file_pwrite(disk.loop, disk.pool, fds[1], "x", 1, 0), -ESPIPE);
+    expect_error(gyre_file_sync(disk.loop, disk.pool, fds[0]), -EINVAL);
+}
+
 static void size_or_offset_out_of_bounds_is_refused(void **state)
 {
     int fd = open_with(state, "hello");
@@ -308,9 +361,13 @@ int main(void)
         FILES_TEST(write_that_has_begun_is_not_cancelled),
         FILES_TEST(queued_write_that_is_cancelled_writes_nothing),
         FILES_TEST(write_to_a_pipe_without_a_reader_fails_without_a_signal),
+        FILES_TEST(write_of_no_bytes_still_asks_the_system),
         FILES_TEST(pread_reads_at_its_offset_and_leaves_the_position),
         FILES_TEST(pwrite_writes_at_its_offset_and_leaves_the_position),
         FILES_TEST(pread_and_pwrite_fail_as_read_and_write),
+        FILES_TEST(offsets_are_as_large_as_the_file_system_allows),
+        FILES_TEST(write_to_a_file_that_is_appended_to_ignores_the_position),
+        FILES_TEST(what_is_no_file_fails_as_the_system_call),
         FILES_TEST(size_or_offset_out_of_bounds_is_refused),
     };
 
