@@ -255,6 +255,6 @@ struct gyre_future *gyre_dir_close(struct gyre_loop *loop, struct gyre_pool *poo
     if (!dir)
         return file_refuse(loop, -EINVAL);
     if (__atomic_load_n(&dir->holders, __ATOMIC_ACQUIRE) > 1)
-        return file_refuse(loop, -EBUSY);
+        return file_refuse_request(loop, -EBUSY, &model);
     return file_submit(loop, pool, 0, &model);
 }

@@ -69,7 +69,7 @@ static off_t checked_offset(uint64_t offset)
 
 /* Submit a transfer between a file and the caller's memory. */
 static struct gyre_future *submit_transfer(struct gyre_loop *loop, struct gyre_pool *pool,
-                                           const struct file_request *model)
+                                           struct file_request *model)
 {
     bool has_memory = model->buf || model->data || model->size == 0;
 

@@ -48,23 +48,32 @@ static struct file_request *copy_request(const struct gyre_allocator *allocator,
     return r;
 }
 
-struct gyre_future *file_submit(struct gyre_loop *loop, struct gyre_pool *pool, unsigned flags,
-                                const struct file_request *model)
-{
-    struct file_request *r = copy_request(pool ? &pool->allocator : &memory_default, model);
-
-    if (!r)
-        return file_refuse(loop, -ENOMEM);
-    struct gyre_future *f = gyre_offload(loop, pool, flags, run_request, lose_request, r);
-    if (file_was_refused(f))
-        value_free(r);
-    return f;
-}
-
 struct gyre_future *file_refuse(struct gyre_loop *loop, int err)
 {
     struct gyre_future *f = gyre_future_create(loop);
 
     (void)gyre_future_fail(f, err);
+    return f;
+}
+
+struct gyre_future *file_refuse_request(struct gyre_loop *loop, int err, struct file_request *model)
+{
+    struct gyre_future *f = file_refuse(loop, err);
+
+    if (!file_was_refused(f) && model->lost)
+        model->lost(model);
+    return f;
+}
+
+struct gyre_future *file_submit(struct gyre_loop *loop, struct gyre_pool *pool, unsigned flags,
+                                struct file_request *model)
+{
+    struct file_request *r = copy_request(pool ? &pool->allocator : &memory_default, model);
+
+    if (!r)
+        return file_refuse_request(loop, -ENOMEM, model);
+    struct gyre_future *f = gyre_offload(loop, pool, flags, run_request, lose_request, r);
+    if (file_was_refused(f))
+        value_free(r);
     return f;
 }

@@ -1,7 +1,7 @@
 /* A call for a file, on its way to a worker.
  *
- * Invariant: a request is a value (value.h). It belongs to the loop's thread until it is submitted, then to its job, and is
- * freed by whoever ends that.
+ * Invariant: a request is a value (value.h). It belongs to the loop's thread until it is submitted,
+ * then to its job, and is freed by whoever ends that.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_REQUEST_H
@@ -34,10 +34,15 @@ struct file_request {
 /* Have a copy of `model` run on a worker. A future that has failed already when this returns is a
  * refusal. */
 struct gyre_future *file_submit(struct gyre_loop *loop, struct gyre_pool *pool, unsigned flags,
-                                const struct file_request *model);
+                                struct file_request *model);
 
-/* A future that has failed with `err`. */
+/* A future that has failed with `err`, or is cancelled by its scope. */
 struct gyre_future *file_refuse(struct gyre_loop *loop, int err);
+
+/* The same for a call that may own something: one that is cancelled counts as accepted, so that is
+ * lost. */
+struct gyre_future *file_refuse_request(struct gyre_loop *loop, int err,
+                                        struct file_request *model);
 
 static inline bool file_was_refused(const struct gyre_future *f)
 {

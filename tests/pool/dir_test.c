@@ -329,6 +329,29 @@ static void second_next_and_close_are_refused_while_one_is_under_way(void **stat
     close_dir(dir);
 }
 
+/* A cancelled future says that the directory was taken, so it has to be. */
+static void close_in_a_cancelled_scope_closes_when_the_one_under_way_ends(void **state)
+{
+    struct gyre_scope scope = { 0 };
+    struct gyre_dir *dir = open_dir();
+    struct gyre_future *plugged = plug_pool();
+    struct gyre_future *next = start_next(dir, 2);
+
+    (void)state;
+    assert_int_equal(gyre_scope_init(&scope, disk.loop, NULL), 0);
+    gyre_scope_cancel(&scope);
+    gyre_scope_enter(&scope);
+    struct gyre_future *f = gyre_dir_close(disk.loop, disk.pool, dir);
+    gyre_scope_leave(&scope);
+    gyre_scope_fini(&scope);
+    assert_int_equal(gyre_future_state(f), GYRE_FUTURE_CANCELLED);
+    gyre_future_unref(f);
+    assert_int_equal(sys_calls(SYS_CLOSE_DIR), 0);
+    unplug_pool(plugged);
+    expect_ok(next);
+    assert_int_equal(sys_calls(SYS_CLOSE_DIR), 1);
+}
+
 static void next_that_was_queued_and_cancelled_loses_no_entry(void **state)
 {
     struct gyre_dir *dir;
@@ -466,6 +489,7 @@ int main(void)
         FILES_TEST(batch_of_no_entries_is_refused),
         FILES_TEST(close_tells_of_an_error_and_closes),
         FILES_TEST(second_next_and_close_are_refused_while_one_is_under_way),
+        FILES_TEST(close_in_a_cancelled_scope_closes_when_the_one_under_way_ends),
         FILES_TEST(next_that_was_queued_and_cancelled_loses_no_entry),
         FILES_TEST(next_in_the_callback_that_cancelled_one_is_refused),
         FILES_TEST(next_that_is_refused_leaves_the_directory_free),

@@ -180,6 +180,27 @@ static void close_in_a_cancelled_scope_closes(void **state)
     assert_false(fd_is_open(fd));
 }
 
+/* A cancelled future says that the descriptor was taken, so it has to be. */
+static void close_in_a_cancelled_scope_closes_without_memory_too(void **state)
+{
+    struct gyre_scope scope = { 0 };
+    int fd = make_open_file();
+
+    (void)state;
+    expect_ok(gyre_file_stat(disk.loop, disk.pool, disk.dir)); /* whatever is allocated once */
+    assert_int_equal(gyre_scope_init(&scope, disk.loop, NULL), 0);
+    gyre_scope_cancel(&scope);
+    gyre_scope_enter(&scope);
+    fail_allocation(1, false);
+    struct gyre_future *f = gyre_file_close(disk.loop, disk.pool, fd);
+    gyre_scope_leave(&scope);
+    gyre_scope_fini(&scope);
+    assert_true(fault_fired());
+    assert_int_equal(gyre_future_state(f), GYRE_FUTURE_CANCELLED);
+    gyre_future_unref(f);
+    assert_false(fd_is_open(fd));
+}
+
 static void close_that_is_refused_leaves_the_descriptor_open(void **state)
 {
     int fd = make_open_file();
@@ -421,6 +442,7 @@ int main(void)
         FILES_TEST(interrupted_close_is_not_repeated),
         FILES_TEST(close_that_was_queued_and_cancelled_closes_all_the_same),
         FILES_TEST(close_in_a_cancelled_scope_closes),
+        FILES_TEST(close_in_a_cancelled_scope_closes_without_memory_too),
         FILES_TEST(close_that_is_refused_leaves_the_descriptor_open),
         FILES_TEST(close_without_memory_leaves_the_descriptor_open),
         FILES_TEST(sync_reaches_the_file),
