@@ -293,12 +293,12 @@ static int find_name(const struct reverse *reverse, struct gyre_name **out)
     int eai =
         sys->getnameinfo((const struct sockaddr *)&reverse->address, reverse->size, name->host,
                          sizeof(name->host), name->service, sizeof(name->service), reverse->flags);
-    if (eai != 0) {
+    int err = eai == 0 ? 0 : error_of(eai); /* now: it looks at errno */
+    if (err < 0)
         value_free(name);
-        return error_of(eai);
-    }
-    *out = name;
-    return 0;
+    else
+        *out = name;
+    return err;
 }
 
 static void free_reverse(void *arg)
@@ -327,14 +327,13 @@ static int read_address(struct reverse *reverse, const struct sockaddr *address,
         flags & ~(unsigned)GYRE_RESOLVE_NUMERIC)
         return -EINVAL;
     memcpy(&reverse->address, address, size);
-    reverse->size = size;
     reverse->flags = flags & GYRE_RESOLVE_NUMERIC ? NI_NUMERICHOST | NI_NUMERICSERV : 0;
     sa_family_t family = reverse->address.ss_family;
     if (family != AF_INET && family != AF_INET6)
         return -EAFNOSUPPORT;
-    return size < (family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6))
-               ? -EINVAL
-               : 0;
+    /* Some systems take no other size than this one. */
+    reverse->size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    return size < reverse->size ? -EINVAL : 0;
 }
 
 struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,

@@ -101,6 +101,21 @@ static void address_is_copied(void **state)
     assert_memory_equal(&q.address, &original, sizeof(original));
 }
 
+/* A struct sockaddr_storage as accept fills it; some systems insist on the size of the address in it. */
+static void address_may_stand_in_more_memory(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct sockaddr_storage storage = { 0 };
+    struct sockaddr_in in = make_address();
+
+    memcpy(&storage, &in, sizeof(in));
+    assert_written(f, &storage, sizeof(storage), "192.0.2.5", "80");
+    struct gyre_future *found =
+        gyre_resolve_address(f->loop, NULL, (const struct sockaddr *)&storage, sizeof(storage), 0);
+    assert_int_equal(outcome_of(f, found), 0);
+    assert_int_equal(last_question().size, sizeof(in));
+}
+
 static void name_that_is_taken_outlasts_loop_and_pool(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -128,11 +143,13 @@ static void errors_are_those_of_other_lookups(void **state)
         { EAI_SYSTEM, ENFILE, -ENFILE },
     };
     struct fixture *f = fixture_of(state);
+    struct gyre_pool *pool = make_resolver(1); /* whose allocator changes errno */
 
     for (size_t i = 0; i < ARRAY_LEN(example); i++) {
         stand_in_fail(example[i].eai, example[i].errno_value);
-        assert_int_equal(outcome_of(f, look_up_address(f, NULL, 0)), example[i].err);
+        assert_int_equal(outcome_of(f, look_up_address(f, pool, 0)), example[i].err);
     }
+    assert_int_equal(gyre_pool_destroy(pool, GYRE_NEVER), 0);
 }
 
 static int outcome_for(struct fixture *f, const void *address, socklen_t size, unsigned flags)
@@ -215,6 +232,7 @@ int main(void)
         RESOLVE_TEST(numbers_are_written_at_once_without_a_thread),
         RESOLVE_TEST(address_that_was_found_can_be_written_again),
         RESOLVE_TEST(address_is_copied),
+        RESOLVE_TEST(address_may_stand_in_more_memory),
         RESOLVE_TEST(name_that_is_taken_outlasts_loop_and_pool),
         RESOLVE_TEST(errors_are_those_of_other_lookups),
         RESOLVE_TEST(bad_addresses_are_refused_before_anybody_is_asked),

@@ -65,8 +65,9 @@ void fault_remove(void);
 
 /* ---- memory */
 
-/* Counts what is alive, fills new and freed memory with rubbish, moves every block at realloc, and
- * aborts the program when a block is given back with a size that is not its own. */
+/* Counts what is alive, fills new and freed memory with rubbish, moves every block at realloc, changes
+ * errno when one is freed, and aborts the program when a block is given back with a size that is not
+ * its own. */
 extern const struct gyre_allocator test_allocator;
 
 size_t live_bytes(void);
