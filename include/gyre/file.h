@@ -231,7 +231,9 @@ GYRE_API struct gyre_future *gyre_file_read_all(struct gyre_loop *loop, struct g
  * already, but perhaps not for good. Then gyre_future_detail(f) is not NULL.
  *
  * Ownership:  `data` is borrowed until the future is settled; it may be NULL if size is 0.
- * Errors:     -EACCES also if the directory may not be read, which it must be to be synced.
+ * Errors:     -EISDIR a directory has that name, -EINVAL something else that is neither a file nor a
+ *             link: nothing but those is replaced. -EACCES also if the directory may not be read,
+ *             which it must be to be synced.
  */
 GYRE_API struct gyre_future *gyre_file_write_atomic(struct gyre_loop *loop, struct gyre_pool *pool,
                                                     const char *path, const void *data, size_t size,
@@ -250,8 +252,8 @@ enum gyre_copy_flags {
  * cancellation, when what was written is removed. With GYRE_COPY_NEW the target grows in place, and
  * is removed if it does not get whole.
  *
- * Errors:     -EINVAL unknown flags, or `from` is not a regular file; -EISDIR it is a directory.
- *             With GYRE_COPY_SYNC the exception of gyre_file_write_atomic.
+ * Errors:     -EINVAL unknown flags, or `from` is not a regular file; -EISDIR it is a directory. For
+ *             `to` those of gyre_file_write_atomic, and with GYRE_COPY_SYNC its exception.
  * Source:     pool/copy.c; tests: copy_test.c, whole_fault_test.c.
  */
 GYRE_API struct gyre_future *gyre_file_copy(struct gyre_loop *loop, struct gyre_pool *pool,

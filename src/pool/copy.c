@@ -51,17 +51,30 @@ static int copy_by_memory(struct copy *c, char *buffer)
     return -ECANCELED;
 }
 
-/* Open the source, if it is one that can be copied, and tell its mode. A FIFO is not waited for. */
+static int check_source(const struct stat *st)
+{
+    if (S_ISREG(st->st_mode))
+        return 0;
+    return S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL;
+}
+
+/* Open the source, if it is one that can be copied, and tell its mode. What is no file is not opened,
+ * which can have effects; should it take the place of one in between, it is not waited for. */
 static int open_source(const char *path, mode_t *mode)
 {
     struct stat st;
-    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+    int err = fd_stat_at(AT_FDCWD, path, &st, 0);
 
+    if (err == 0)
+        err = check_source(&st);
+    if (err < 0)
+        return err;
+    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd;
-    int err = fd_stat(fd, &st);
-    if (err == 0 && !S_ISREG(st.st_mode))
-        err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    err = fd_stat(fd, &st);
+    if (err == 0)
+        err = check_source(&st);
     if (err < 0)
         (void)fd_close(fd);
     else

@@ -52,6 +52,19 @@ static int create_file(struct draft *d, mode_t mode)
     }
 }
 
+/* Whether a file may take the place of what is there: 0 or why not. */
+static int check_target(const struct draft *d)
+{
+    struct stat st;
+    int err = fd_stat_at(d->dir, d->target, &st, AT_SYMLINK_NOFOLLOW);
+
+    if (err < 0)
+        return err == -ENOENT ? 0 : err;
+    if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+        return 0;
+    return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
 int draft_begin(struct draft *d, char *path, mode_t mode, bool must_be_new)
 {
     *d = (struct draft){ .is_target = must_be_new };
@@ -62,7 +75,8 @@ int draft_begin(struct draft *d, char *path, mode_t mode, bool must_be_new)
     d->dir = fd_open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
     if (d->dir < 0)
         return d->dir;
-    d->fd = create_file(d, mode);
+    int err = must_be_new ? 0 : check_target(d);
+    d->fd = err < 0 ? err : create_file(d, mode);
     if (d->fd < 0)
         (void)fd_close(d->dir);
     return d->fd < 0 ? d->fd : 0;

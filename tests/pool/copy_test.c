@@ -177,6 +177,65 @@ static void what_is_not_a_regular_file_is_not_copied(void **state)
     assert_int_equal(count_files(), 2);
 }
 
+/* A socket cannot be opened at all. */
+static void socket_is_not_copied(void **state)
+{
+    make_socket(fixture_of(state), "socket");
+    expect_error(copy("socket", "b", 0), -EINVAL);
+    assert_false(exists("b"));
+}
+
+/* Opened, it would let a writer go on, who would then have nobody to write to. */
+static void fifo_is_not_even_opened(void **state)
+{
+    (void)state;
+    assert_return_code(mkfifo(at("fifo"), 0600), errno);
+    expect_error(copy("fifo", "b", 0), -EINVAL);
+    assert_int_equal(sys_calls(SYS_OPEN_AT), 0);
+}
+
+/* On the worker, which has just looked at it. */
+static void put_fifo_in_place(void *arg)
+{
+    (void)arg;
+    (void)unlink(at("a"));
+    (void)mkfifo(at("a"), 0600);
+}
+
+static void fifo_that_takes_the_place_of_the_file_is_not_waited_for(void **state)
+{
+    (void)state;
+    make_file("a", "text");
+    at_file_call(SYS_OPEN_AT, 1, put_fifo_in_place, NULL);
+    expect_error(copy("a", "b", 0), -EINVAL);
+    assert_int_equal(count_files(), 1);
+}
+
+static void target_of_another_kind_is_left_alone(void **state)
+{
+    assert_return_code(mkfifo(at("fifo"), 0600), errno);
+    make_socket(fixture_of(state), "socket");
+    make_file("a", "text");
+    expect_error(copy("a", "fifo", 0), -EINVAL);
+    expect_error(copy("a", "socket", 0), -EINVAL);
+    assert_int_equal(type_of("fifo"), S_IFIFO);
+    assert_int_equal(type_of("socket"), S_IFSOCK);
+    assert_int_equal(count_files(), 3);
+}
+
+static void link_to_the_source_is_followed_and_one_in_the_place_of_the_target_replaced(void **state)
+{
+    (void)state;
+    make_file("a", "text");
+    assert_return_code(symlink("a", at("from")), errno);
+    assert_return_code(symlink("nothing", at("to")), errno);
+    expect_error(copy("from", "to", GYRE_COPY_NEW), -EEXIST);
+    expect_number(copy("from", "to", 0), 4);
+    assert_int_equal(type_of("to"), S_IFREG);
+    assert_string_equal(text_of("to"), "text");
+    assert_false(exists("nothing"));
+}
+
 static void target_that_cannot_be_a_file_fails(void **state)
 {
     (void)state;
@@ -289,6 +348,11 @@ int main(void)
         FILES_TEST(failed_sync_of_the_directory_removes_a_new_copy),
         FILES_TEST(close_that_tells_of_lost_data_fails_the_copy),
         FILES_TEST(what_is_not_a_regular_file_is_not_copied),
+        FILES_TEST(socket_is_not_copied),
+        FILES_TEST(fifo_is_not_even_opened),
+        FILES_TEST(fifo_that_takes_the_place_of_the_file_is_not_waited_for),
+        FILES_TEST(target_of_another_kind_is_left_alone),
+        FILES_TEST(link_to_the_source_is_followed_and_one_in_the_place_of_the_target_replaced),
         FILES_TEST(target_that_cannot_be_a_file_fails),
         FILES_TEST(unknown_flags_are_refused),
         FILES_TEST(copying_ends_between_two_pieces_when_cancelled),

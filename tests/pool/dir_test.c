@@ -115,7 +115,7 @@ static void longest_names_fit_into_a_batch_of_any_size(void **state)
     }
 }
 
-static enum gyre_file_type type_of(const struct gyre_dir_batch *batch, const char *name)
+static enum gyre_file_type type_in(const struct gyre_dir_batch *batch, const char *name)
 {
     for (size_t i = 0; i < batch->count; i++)
         if (strcmp(batch->entries[i].name, name) == 0)
@@ -138,10 +138,10 @@ static void assert_types(void)
     struct gyre_dir_batch *batch = next_batch(dir, 10);
 
     assert_int_equal(batch->count, 4);
-    assert_int_equal(type_of(batch, "file"), GYRE_FILE_REGULAR);
-    assert_int_equal(type_of(batch, "dir"), GYRE_FILE_DIRECTORY);
-    assert_int_equal(type_of(batch, "link"), GYRE_FILE_LINK);
-    assert_int_equal(type_of(batch, "fifo"), GYRE_FILE_FIFO);
+    assert_int_equal(type_in(batch, "file"), GYRE_FILE_REGULAR);
+    assert_int_equal(type_in(batch, "dir"), GYRE_FILE_DIRECTORY);
+    assert_int_equal(type_in(batch, "link"), GYRE_FILE_LINK);
+    assert_int_equal(type_in(batch, "fifo"), GYRE_FILE_FIFO);
     gyre_file_free(batch);
     close_dir(dir);
 }
@@ -173,7 +173,7 @@ static void entry_that_has_gone_is_of_unknown_type(void **state)
     fail_call(SYS_STAT_AT, 1, ENOENT, false);
     dir = open_dir();
     batch = next_batch(dir, 10);
-    assert_int_equal(type_of(batch, "file"), GYRE_FILE_UNKNOWN);
+    assert_int_equal(type_in(batch, "file"), GYRE_FILE_UNKNOWN);
     gyre_file_free(batch);
     close_dir(dir);
 }

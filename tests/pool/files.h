@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,6 +219,25 @@ static inline unsigned mode_of(const char *name)
 
     assert_return_code(lstat(at(name), &st), errno);
     return (unsigned)st.st_mode & 07777;
+}
+
+/* Of its mode, S_IFREG and so on. */
+static inline unsigned type_of(const char *name)
+{
+    struct stat st;
+
+    assert_return_code(lstat(at(name), &st), errno);
+    return (unsigned)st.st_mode & S_IFMT;
+}
+
+/* A socket with a name, which the teardown closes. */
+static inline void make_socket(struct fixture *f, const char *name)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = own_fd(f, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.80s", at(name));
+    assert_return_code(bind(fd, (struct sockaddr *)&address, sizeof(address)), errno);
 }
 
 /* ---- keeping the only worker busy, so that what follows is queued */

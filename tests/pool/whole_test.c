@@ -238,6 +238,18 @@ static void path_that_cannot_be_a_file_fails_and_leaves_nothing(void **state)
     assert_int_equal(count_files(), 2);
 }
 
+/* What a device or a socket is for cannot be done by a file. */
+static void file_does_not_take_the_place_of_what_is_no_file(void **state)
+{
+    assert_return_code(mkfifo(at("fifo"), 0600), errno);
+    make_socket(fixture_of(state), "socket");
+    expect_error(write_text("fifo", "text"), -EINVAL);
+    expect_error(write_text("socket", "text"), -EINVAL);
+    assert_int_equal(type_of("fifo"), S_IFIFO);
+    assert_int_equal(type_of("socket"), S_IFSOCK);
+    assert_int_equal(count_files(), 2);
+}
+
 /* On the worker, at the rename: what has been done by then? */
 static void note_syncs(void *arg)
 {
@@ -362,6 +374,7 @@ int main(void)
         FILES_TEST(other_names_of_the_old_file_keep_its_contents),
         FILES_TEST(path_without_a_directory_is_in_the_current_one),
         FILES_TEST(path_that_cannot_be_a_file_fails_and_leaves_nothing),
+        FILES_TEST(file_does_not_take_the_place_of_what_is_no_file),
         FILES_TEST(contents_are_synced_before_the_rename_and_the_directory_after),
         FILES_TEST(directory_that_cannot_be_synced_at_all_is_no_error),
         FILES_TEST(failed_sync_of_the_directory_says_that_the_file_is_there),
