@@ -1,5 +1,6 @@
-/* Every system call and every allocation of a call for a whole file fails in turn: whatever that
- * ends in, there is no temporary file, no descriptor and nothing half done.
+/* Every system call and every allocation of a call for a whole file fails in turn, or the call is
+ * cancelled there, or the loop closed: whatever that ends in, there is no temporary file, no
+ * descriptor and nothing half done.
  *
  * SPDX-License-Identifier: MIT */
 #include "pool/files.h"
@@ -182,6 +183,98 @@ static void any_failing_allocation_leaves_all_or_nothing(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ ended from outside */
+
+static bool stage_was_met; /* written by the worker */
+
+static void be_cancelled(void *arg)
+{
+    stage_was_met = true;
+    have_it_cancelled(arg);
+}
+
+/* Cancel it before the n-th system call of a kind; false: there is none. */
+static bool cancel_at_stage(enum kind kind, enum sys_call which, unsigned n)
+{
+    make_files_for(kind);
+    stage_was_met = false;
+    cancel_at(which, n);
+    at_file_call(which, n, be_cancelled, NULL);
+    struct gyre_future *f = start_kind(kind);
+    let_it_be_cancelled(f);
+    bool is_ok = gyre_future_state(f) == GYRE_FUTURE_OK;
+    assert_true(is_ok || gyre_future_state(f) == GYRE_FUTURE_CANCELLED);
+    gyre_future_unref(f);
+    assert_target(kind, is_ok && kind != READ_ALL);
+    assert_int_equal(count_files(), 1 + exists("target"));
+    return stage_was_met;
+}
+
+static void cancelling_at_any_stage_leaves_all_or_nothing(void **state)
+{
+    int before = count_fds();
+    unsigned stages = 0;
+
+    (void)state;
+    shorten_transfers(10);
+    for (enum kind kind = READ_ALL; kind < KINDS; kind++)
+        for (enum sys_call which = SYS_FILE_READ; which <= SYS_CLOSE_DIR; which++)
+            for (unsigned n = 1; cancel_at_stage(kind, which, n); n++)
+                stages++;
+    at_file_call(SYS_KINDS, 0, NULL, NULL);
+    assert_in_range(stages, 50, 200);
+    assert_int_equal(count_fds(), before);
+}
+
+/* On the worker: let the test close the loop, and go on when it is closed. */
+static void be_closed(void *arg)
+{
+    stage_was_met = true;
+    gyre_loop_stop(disk.loop);
+    have_it_closed(arg);
+}
+
+/* Close the loop before the n-th system call of a kind; false: there is none. */
+static bool close_at_stage(enum kind kind, enum sys_call which, unsigned n)
+{
+    sem_t begun;
+
+    make_files_for(kind);
+    disk.loop = make_loop();
+    sem_init(&begun, 0, 0);
+    stage_was_met = false;
+    at_file_call(which, n, be_closed, &begun);
+    struct gyre_future *f = start_kind(kind);
+    int result = gyre_loop_run_until(disk.loop, f);
+    assert_int_equal(gyre_loop_close(disk.loop), 0);
+    assert_int_equal(gyre_pool_destroy(disk.pool, GYRE_NEVER), 0);
+    gyre_future_unref(f);
+    assert_int_equal(gyre_loop_destroy(disk.loop), 0);
+    disk.pool = make_pool(1);
+    sem_destroy(&begun);
+    assert_int_equal(result, stage_was_met ? GYRE_RUN_STOPPED : GYRE_RUN_DONE);
+    assert_int_equal(count_files(), 1 + exists("target"));
+    if (exists("target") && strcmp(text_of("target"), new_text) != 0)
+        assert_target(kind, false);
+    return stage_was_met;
+}
+
+static void closing_the_loop_at_any_stage_leaves_all_or_nothing(void **state)
+{
+    struct gyre_loop *loop = disk.loop;
+    int before = count_fds();
+
+    (void)state;
+    shorten_transfers(10);
+    for (enum kind kind = READ_ALL; kind < KINDS; kind++)
+        for (enum sys_call which = SYS_FILE_READ; which <= SYS_CLOSE_DIR; which++)
+            for (unsigned n = 1; close_at_stage(kind, which, n); n++)
+                ;
+    at_file_call(SYS_KINDS, 0, NULL, NULL);
+    disk.loop = loop;
+    assert_int_equal(count_fds(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +283,8 @@ int main(void)
         FILES_TEST(any_interrupted_call_is_begun_again),
         FILES_TEST(disk_that_is_full_for_good_leaves_the_old_file),
         FILES_TEST(any_failing_allocation_leaves_all_or_nothing),
+        FILES_TEST(cancelling_at_any_stage_leaves_all_or_nothing),
+        FILES_TEST(closing_the_loop_at_any_stage_leaves_all_or_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
