@@ -72,6 +72,48 @@ static void interrupted_copying_is_begun_again(void **state)
     assert_true(files_are_equal("a", "b"));
 }
 
+/* On the worker, before it copies on. */
+static void shrink_file(void *arg)
+{
+    (void)arg;
+    (void)!truncate(at("a"), 4);
+}
+
+static void grow_file(void *arg)
+{
+    (void)arg;
+    (void)!truncate(at("a"), LARGE);
+}
+
+/* Whether the kernel helps or not. */
+static void file_that_changes_its_size_is_copied_to_its_end(void **state)
+{
+    static const enum sys_call calls[] = { SYS_COPY_RANGE, SYS_FILE_READ };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        if (calls[i] == SYS_FILE_READ)
+            without_the_kernels_help();
+        make_file("a", "0123456789");
+        at_file_call(calls[i], 1, shrink_file, NULL);
+        expect_number(copy("a", "b", 0), 4);
+        assert_string_equal(text_of("b"), "0123");
+        at_file_call(calls[i], 1, grow_file, NULL);
+        expect_number(copy("a", "b", 0), LARGE);
+        assert_true(files_are_equal("a", "b"));
+    }
+    disarm_faults();
+}
+
+static void file_with_a_hole_is_copied(void **state)
+{
+    (void)state;
+    make_file("a", "begin");
+    assert_return_code(truncate(at("a"), LARGE), errno);
+    expect_number(copy("a", "b", 0), LARGE);
+    assert_true(files_are_equal("a", "b"));
+}
+
 static void file_whose_size_the_system_does_not_know_is_copied_whole(void **state)
 {
     (void)state;
@@ -339,6 +381,8 @@ int main(void)
         FILES_TEST(copying_through_memory_does_the_same),
         FILES_TEST(kernel_that_gives_up_half_way_is_replaced),
         FILES_TEST(interrupted_copying_is_begun_again),
+        FILES_TEST(file_that_changes_its_size_is_copied_to_its_end),
+        FILES_TEST(file_with_a_hole_is_copied),
         FILES_TEST(file_whose_size_the_system_does_not_know_is_copied_whole),
         FILES_TEST(existing_target_is_replaced_and_its_other_names_keep_the_old),
         FILES_TEST(file_can_be_copied_onto_itself),

@@ -96,6 +96,40 @@ static void any_number_of_entries_may_be_asked_for(void **state)
     close_dir(dir);
 }
 
+/* As whoever removes a tree does it. */
+static void entries_may_be_removed_between_batches(void **state)
+{
+    struct gyre_dir *dir;
+    struct gyre_dir_batch *batch;
+
+    (void)state;
+    make_numbered(1000);
+    dir = open_dir();
+    while ((batch = next_batch(dir, 50))->count > 0) {
+        for (size_t i = 0; i < batch->count; i++)
+            assert_return_code(unlink(at(batch->entries[i].name)), errno);
+        gyre_file_free(batch);
+    }
+    gyre_file_free(batch);
+    assert_int_equal(count_files(), 0);
+    close_dir(dir);
+}
+
+static void directory_that_was_removed_has_no_more_entries(void **state)
+{
+    (void)state;
+    assert_return_code(mkdir(at("d"), 0700), errno);
+    struct gyre_dir *dir = take_value(gyre_dir_open(disk.loop, disk.pool, at("d")));
+    assert_return_code(rmdir(at("d")), errno);
+    struct gyre_future *f = start_next(dir, 5);
+    finish(f);
+    assert_true(gyre_future_error(f) == 0 || gyre_future_error(f) == -ENOENT);
+    if (gyre_future_error(f) == 0)
+        assert_int_equal(((struct gyre_dir_batch *)gyre_future_peek(f))->count, 0);
+    gyre_future_unref(f);
+    close_dir(dir);
+}
+
 static void longest_names_fit_into_a_batch_of_any_size(void **state)
 {
     char name[256];
@@ -474,6 +508,8 @@ int main(void)
         FILES_TEST(every_entry_comes_once_in_batches_of_at_most_so_many),
         FILES_TEST(empty_directory_has_an_empty_batch_again_and_again),
         FILES_TEST(any_number_of_entries_may_be_asked_for),
+        FILES_TEST(entries_may_be_removed_between_batches),
+        FILES_TEST(directory_that_was_removed_has_no_more_entries),
         FILES_TEST(longest_names_fit_into_a_batch_of_any_size),
         FILES_TEST(entries_have_types),
         FILES_TEST(types_that_the_directory_does_not_tell_are_looked_up),

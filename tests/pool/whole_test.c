@@ -99,6 +99,25 @@ static void file_that_grows_beyond_the_limit_is_too_large(void **state)
     expect_error(read_all("a", 99), -EFBIG);
 }
 
+/* On the worker, before it reads on. */
+static void shrink_file(void *arg)
+{
+    (void)arg;
+    (void)!truncate(at("a"), 4);
+}
+
+static void file_that_shrinks_meanwhile_ends_where_it_does(void **state)
+{
+    (void)state;
+    make_file("a", "0123456789");
+    at_file_call(SYS_FILE_READ, 1, shrink_file, NULL);
+    assert_contents(read_all("a", SIZE_MAX), "0123");
+    make_file("a", "0123456789");
+    shorten_transfers(6);
+    at_file_call(SYS_FILE_READ, 2, shrink_file, NULL);
+    assert_contents(read_all("a", SIZE_MAX), "012345");
+}
+
 /* On the worker, which reads from the other end: more than fits into the first piece of memory. */
 static void *fill_fifo(void *arg)
 {
@@ -313,6 +332,37 @@ static void taken_name_of_a_temporary_file_is_not_used(void **state)
     assert_string_equal(text_of("a"), "text");
 }
 
+/* Several workers replace one file over and over, in the same moments. */
+static void many_writers_of_one_file_leave_one_of_their_files(void **state)
+{
+    static const char text[] = "the same for all of them";
+    struct gyre_pool *pool = make_pool(4);
+    struct gyre_future *writes[64];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+        writes[i] = gyre_file_write_atomic(disk.loop, pool, at("a"), text, i % sizeof(text), 0600);
+    for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+        expect_ok(writes[i]);
+    assert_int_equal(strncmp(text_of("a"), text, strlen(text_of("a"))), 0);
+    assert_int_equal(count_files(), 1);
+    assert_int_equal(gyre_pool_destroy(pool, GYRE_NEVER), 0);
+}
+
+static void longest_name_can_be_written_and_a_longer_one_cannot(void **state)
+{
+    char name[257];
+
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    name[256] = '\0';
+    expect_error(write_text(name, "text"), -ENAMETOOLONG);
+    assert_int_equal(sys_calls(SYS_FILE_WRITE), 0); /* it was known before */
+    name[255] = '\0';
+    expect_ok(write_text(name, "text"));
+    assert_int_equal(count_files(), 1);
+}
+
 static void search_for_a_name_ends(void **state)
 {
     (void)state;
@@ -365,6 +415,7 @@ int main(void)
         FILES_TEST(large_file_is_read_with_short_reads),
         FILES_TEST(file_that_grows_meanwhile_is_read_to_its_end),
         FILES_TEST(file_that_grows_beyond_the_limit_is_too_large),
+        FILES_TEST(file_that_shrinks_meanwhile_ends_where_it_does),
         FILES_TEST(file_of_unknown_size_is_read_to_its_end),
         FILES_TEST(what_cannot_be_read_fails),
         FILES_TEST(file_that_does_not_fit_into_memory_fails),
@@ -380,6 +431,8 @@ int main(void)
         FILES_TEST(failed_sync_of_the_directory_says_that_the_file_is_there),
         FILES_TEST(full_disk_leaves_the_old_file),
         FILES_TEST(taken_name_of_a_temporary_file_is_not_used),
+        FILES_TEST(many_writers_of_one_file_leave_one_of_their_files),
+        FILES_TEST(longest_name_can_be_written_and_a_longer_one_cannot),
         FILES_TEST(search_for_a_name_ends),
         FILES_TEST(writing_ends_early_when_cancelled_and_leaves_the_old_file),
         FILES_TEST(writing_that_is_cancelled_after_the_rename_is_ok),
