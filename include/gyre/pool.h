@@ -246,12 +246,14 @@ typedef struct gyre_future *gyre_loop_call_fn(struct gyre_loop *loop, void *arg)
  * settled. `value` receives the value of the future, which is yours then; if it is NULL, the value is
  * dropped.
  *
- * Thread:     any but the loop's (-EDEADLK).
+ * Ownership:  when this returns fn has returned, or will never be called, so `arg` may be on your
+ *             stack; but what fn has started may still be ending if this fails, and must not use it.
+ * Thread:     any but the loop's (-EDEADLK). Two loops that call each other wait for ever.
  * Errors:     the error of the future; -ECANCELED it was cancelled; -ETIMEDOUT: the call was not
  *             begun in time, and never will be, or the future has been cancelled and its outcome is
  *             not waited for; -ESHUTDOWN the loop was closed, before or meanwhile; -ENOMEM.
  * Units:      timeout in ns of real time; GYRE_NEVER: no limit, also if nobody runs the loop.
- * Blocks:     yes.
+ * Blocks:     up to the timeout, and as long as fn runs.
  * Source:     pool/loop_call.c; tests: loop_call_test.c.
  */
 GYRE_API int gyre_loop_call(struct gyre_loop *loop, gyre_loop_call_fn *fn, void *arg,

@@ -3,7 +3,7 @@
  * The request is shared by those who may still touch it, the caller, the loop, and a post that tells
  * the loop of a time-out; the last one frees it. Only the loop's thread uses `future`, `then` and
  * `begun`, which is in pools.calls from the begin of the call until its end, so that the end of the
- * loop can be told to the caller too.
+ * loop can be told to the caller too. While `fn` runs the caller does not leave: its argument is his.
  *
  * SPDX-License-Identifier: MIT */
 #include "base/memory.h"
@@ -12,6 +12,7 @@
 
 enum request_state {
     REQUEST_POSTED,
+    REQUEST_RUNNING, /* fn has not returned */
     REQUEST_BEGUN,
     REQUEST_ENDED, /* `err` and `value` are set */
     REQUEST_LATE,  /* the caller has left */
@@ -19,11 +20,12 @@ enum request_state {
 
 struct request {
     pthread_mutex_t lock;
-    pthread_cond_t ended;
+    pthread_cond_t changed; /* `state` */
     enum request_state state;
     unsigned refs;
     int err;
     bool wants_value;
+    bool is_late; /* the caller has waited for long enough */
     void *value;
 
     uint32_t forks; /* of the caller's process */
@@ -54,7 +56,7 @@ static struct request *new_request(struct gyre_loop *loop, gyre_loop_call_fn *fn
                            .allocator = *allocator };
     list_init(&r->begun);
     if (pthread_mutex_init(&r->lock, NULL) == 0) {
-        if (worker_cond_init(&r->ended) == 0)
+        if (worker_cond_init(&r->changed) == 0)
             return r;
         (void)pthread_mutex_destroy(&r->lock);
     }
@@ -66,7 +68,7 @@ static void free_request(struct request *r)
 {
     struct gyre_allocator allocator = r->allocator;
 
-    (void)pthread_cond_destroy(&r->ended);
+    (void)pthread_cond_destroy(&r->changed);
     (void)pthread_mutex_destroy(&r->lock);
     memory_free(&allocator, r, sizeof(*r));
 }
@@ -108,7 +110,7 @@ static void tell_caller(struct request *r, int err, struct gyre_future *future)
     r->state = REQUEST_ENDED;
     r->err = err;
     r->value = err == 0 && r->wants_value ? gyre_future_take(future) : NULL;
-    (void)pthread_cond_signal(&r->ended);
+    (void)pthread_cond_signal(&r->changed);
 }
 
 static void end_request(struct request *r, int err)
@@ -149,9 +151,21 @@ static bool begin_in_time(struct request *r)
     (void)pthread_mutex_lock(&r->lock);
     bool is_in_time = r->state == REQUEST_POSTED;
     if (is_in_time)
-        r->state = REQUEST_BEGUN;
+        r->state = REQUEST_RUNNING;
     (void)pthread_mutex_unlock(&r->lock);
     return is_in_time;
+}
+
+/* fn has returned: the caller, who may be late already, is free to leave. */
+static void let_caller_leave(struct request *r)
+{
+    if (caller_is_elsewhere(r))
+        return;
+    (void)pthread_mutex_lock(&r->lock);
+    r->state = REQUEST_BEGUN;
+    if (r->is_late)
+        (void)pthread_cond_signal(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 static void begin_request(void *arg)
@@ -173,6 +187,8 @@ static void begin_request(void *arg)
     int err = gyre_future_on_done(r->future, &r->then);
     if (err < 0)
         end_request(r, err);
+    else
+        let_caller_leave(r);
 }
 
 static void request_was_dropped(void *arg)
@@ -224,11 +240,14 @@ static int await_request(struct request *r, uint64_t timeout, void **value)
     uint64_t deadline = timeout == GYRE_NEVER ? GYRE_NEVER : gyre_time_add(clock_now(), timeout);
 
     (void)pthread_mutex_lock(&r->lock);
-    while (r->state != REQUEST_ENDED)
-        if (!worker_cond_wait(&r->ended, &r->lock, deadline) && r->state != REQUEST_ENDED) {
+    while (r->state != REQUEST_ENDED) {
+        if (r->is_late && r->state != REQUEST_RUNNING) {
             leave_late(r);
             return -ETIMEDOUT;
         }
+        if (!worker_cond_wait(&r->changed, &r->lock, r->is_late ? GYRE_NEVER : deadline))
+            r->is_late = true;
+    }
 
     int err = r->err;
     if (err == 0 && value)

@@ -233,6 +233,59 @@ static void future_of_a_caller_who_left_is_cancelled(void **state)
     release_promise();
 }
 
+static bool caller_left_early;
+
+/* Longer than the caller wants to wait. */
+static struct gyre_future *take_time(struct gyre_loop *loop, void *arg)
+{
+    static const struct timespec moment = { .tv_nsec = 1000000 };
+    struct caller *c = arg;
+
+    note_call();
+    for (int i = 0; i < 60 && !__atomic_load_n(&c->has_returned, __ATOMIC_SEQ_CST); i++)
+        nanosleep(&moment, NULL);
+    caller_left_early = __atomic_load_n(&c->has_returned, __ATOMIC_SEQ_CST);
+    return keep_promise(loop, arg);
+}
+
+/* Its argument is often on his stack. */
+static void caller_does_not_leave_while_the_function_runs(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct caller c = { .loop = f->loop, .fn = take_time, .timeout = GYRE_MS(10) };
+
+    c.arg = &c;
+    start_caller(&c);
+    assert_int_equal(serve_caller(&c), -ETIMEDOUT);
+    (void)run_ready(f);
+    if (calls == 0)
+        skip();
+    assert_false(caller_left_early);
+    assert_int_equal(gyre_future_state(promise), GYRE_FUTURE_CANCELLED);
+    release_promise();
+}
+
+static struct gyre_future *take_time_and_be_done(struct gyre_loop *loop, void *arg)
+{
+    gyre_future_unref(take_time(loop, arg));
+    (void)gyre_future_resolve(promise, NULL, NULL);
+    release_promise();
+    return NULL;
+}
+
+static void what_is_done_when_the_function_returns_is_not_too_late(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct caller c = { .loop = f->loop, .fn = take_time_and_be_done, .timeout = GYRE_MS(10) };
+
+    c.arg = &c;
+    start_caller(&c);
+    int err = serve_caller(&c);
+    if (calls == 0)
+        skip();
+    assert_int_equal(err, 0);
+}
+
 static int cancel_takes_time(struct gyre_future *future, void *op)
 {
     (void)future;
@@ -401,6 +454,8 @@ int main(void)
         CALL_TEST(closed_loop_refuses),
         CALL_TEST(call_that_does_not_begin_in_time_never_does),
         CALL_TEST(future_of_a_caller_who_left_is_cancelled),
+        CALL_TEST(caller_does_not_leave_while_the_function_runs),
+        CALL_TEST(what_is_done_when_the_function_returns_is_not_too_late),
         CALL_TEST(value_that_comes_after_the_caller_left_is_dropped),
         CALL_TEST(loop_may_be_closed_after_the_caller_left),
         CALL_TEST(close_tells_the_caller_whose_call_has_not_begun),
