@@ -76,7 +76,7 @@ struct gyre_resolve_query {
  *             31; GYRE_ENOHOST there is no such name, or no address of that family;
  *             GYRE_ENOSERVICE no such service, or no such port; -EAGAIN the name servers did not
  *             answer, or the queue is full; GYRE_ENAMESERVER they failed; -EAFNOSUPPORT; else as
- *             gyre_offload.
+ *             gyre_offload. What is wrong with a query, gyre_future_message says in words.
  * Source:     pool/resolve.c, pool/hostname.c; tests: resolve_test.c, resolve_refuse_test.c,
  *             resolve_cancel_test.c, resolve_starve_test.c, hostname_test.c.
  */

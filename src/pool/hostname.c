@@ -121,30 +121,64 @@ static bool is_decodable(const char *text, size_t length)
     return true;
 }
 
-static bool is_label(const char *label, size_t length)
+/* NULL: it is fine. */
+static const char *label_fault(const char *label, size_t length)
 {
-    if (length == 0 || length > LABEL_LIMIT || label[0] == '-' || label[length - 1] == '-')
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!is_name_byte(label[i]))
-            return false;
-    return !is_encoded(label, length) || is_decodable(label + 4, length - 4);
+    if (length == 0)
+        return "a part of the host name is empty";
+    if (length > LABEL_LIMIT)
+        return "a part of the host name has more than 63 bytes";
+    if (label[0] == '-' || label[length - 1] == '-')
+        return "a part of the host name begins or ends with a hyphen";
+    if (is_encoded(label, length) && !is_decodable(label + 4, length - 4))
+        return "a part of the host name is wrongly encoded";
+    return NULL;
+}
+
+static const char *byte_fault(char byte)
+{
+    if (byte == '.' || is_name_byte(byte))
+        return NULL;
+    if ((unsigned char)byte >= 0x80)
+        return "the host name is not ASCII, and has to be encoded first";
+    switch (byte) {
+    case '\0':
+        return "the host name has a NUL in it";
+    case ':':
+        return "the host has a colon in it and is no address; a port goes into the service";
+    case '[':
+        return "the host has a bracket in it; addresses are written without";
+    default:
+        return "the host name has a character in it that is no letter, digit, hyphen or dot";
+    }
+}
+
+const char *hostname_fault(const char *name, size_t length)
+{
+    const char *fault = NULL;
+
+    if (length > HOSTNAME_LIMIT)
+        return "the host name has more than 255 bytes";
+    if (length == 0)
+        return "the host name is empty";
+    for (size_t i = 0; i < length && !fault; i++)
+        fault = byte_fault(name[i]);
+    if (length > 1 && name[length - 1] == '.') /* the root, written out */
+        length--;
+
+    size_t begin = 0;
+    for (size_t i = 0; i <= length && !fault; i++) {
+        if (i < length && name[i] != '.')
+            continue;
+        fault = label_fault(name + begin, i - begin);
+        begin = i + 1;
+    }
+    return fault;
 }
 
 int hostname_check(const char *name, size_t length)
 {
     if (length > HOSTNAME_LIMIT)
         return -ENAMETOOLONG;
-    if (length > 1 && name[length - 1] == '.') /* the root, written out */
-        length--;
-
-    size_t begin = 0;
-    for (size_t i = 0; i <= length; i++) {
-        if (i < length && name[i] != '.')
-            continue;
-        if (!is_label(name + begin, i - begin))
-            return -EINVAL;
-        begin = i + 1;
-    }
-    return 0;
+    return hostname_fault(name, length) ? -EINVAL : 0;
 }

@@ -12,4 +12,7 @@ enum { HOSTNAME_LIMIT = 255 };
  * colons, are none. */
 int hostname_check(const char *name, size_t length);
 
+/* What is wrong with it, in words: a constant string; NULL: nothing. */
+const char *hostname_fault(const char *name, size_t length);
+
 #endif

@@ -97,6 +97,7 @@ struct lookup {
     bool has_host;
     bool is_address; /* the host, as a number */
     bool has_service;
+    const char *refusal; /* why it cannot be asked, in words; NULL: the error says it */
     char host[HOSTNAME_LIMIT + 1];
     char service[SERVICE_LIMIT + 1];
 };
@@ -167,6 +168,12 @@ static bool may_be_service(const char *service)
     return (first >= 'a' && first <= 'z') || (service[0] >= '0' && service[0] <= '9');
 }
 
+static int refuse(struct lookup *lookup, int err, const char *why)
+{
+    lookup->refusal = why;
+    return err;
+}
+
 /* Whether it makes sense: 0 or why not. */
 static int check_lookup(struct lookup *lookup)
 {
@@ -175,8 +182,12 @@ static int check_lookup(struct lookup *lookup)
                   ? hostname_check(lookup->host, strlen(lookup->host))
                   : 0;
     if (err < 0)
-        return err;
-    return lookup->has_service && !may_be_service(lookup->service) ? GYRE_ENOSERVICE : 0;
+        return refuse(lookup, err, hostname_fault(lookup->host, strlen(lookup->host)));
+    if (!lookup->has_service || may_be_service(lookup->service))
+        return 0;
+    return refuse(lookup, GYRE_ENOSERVICE,
+                  is_port(lookup->service) ? "a port is at most 65535"
+                                           : "the service is neither a port nor a name");
 }
 
 /* Whether something stands there that may be a name, and may be asked for. */
@@ -196,15 +207,19 @@ static int read_query(struct lookup *lookup, const struct gyre_resolve_query *qu
 
     if (err < 0)
         return err;
-    if ((!q.host && !q.service) || q.flags & ~known)
-        return -EINVAL;
+    if (!q.host && !q.service)
+        return refuse(lookup, -EINVAL, "neither a host nor a service is asked for");
+    if (q.flags & ~known)
+        return refuse(lookup, -EINVAL, "a flag is unknown");
     size_t length = !q.host         ? 0
                     : q.host_length ? q.host_length
                                     : strnlen(q.host, HOSTNAME_LIMIT + 1);
-    if (length > HOSTNAME_LIMIT || (q.service && strlen(q.service) > SERVICE_LIMIT))
-        return -ENAMETOOLONG;
+    if (length > HOSTNAME_LIMIT)
+        return refuse(lookup, -ENAMETOOLONG, hostname_fault(q.host, length));
+    if (q.service && strlen(q.service) > SERVICE_LIMIT)
+        return refuse(lookup, -ENAMETOOLONG, "the service has more than 31 bytes");
     if (q.host && (length == 0 || memchr(q.host, 0, length)))
-        return -EINVAL;
+        return refuse(lookup, -EINVAL, hostname_fault(q.host, length));
 
     lookup->has_host = q.host != NULL;
     lookup->has_service = q.service != NULL;
@@ -220,16 +235,22 @@ static int read_query(struct lookup *lookup, const struct gyre_resolve_query *qu
     return check_lookup(lookup);
 }
 
-/* A future that is settled already: with what was found, or an error. */
-static struct gyre_future *answer(struct gyre_loop *loop, int err, void *found)
+/* A future that is settled already: with what was found, or an error and what it is in words. */
+static struct gyre_future *answer_with(struct gyre_loop *loop, int err, const char *message,
+                                       void *found)
 {
     struct gyre_future *f = gyre_future_create(loop);
 
     if (err == 0)
         (void)gyre_future_resolve(f, found, value_free); /* dropped, if the scope is cancelled */
     else
-        (void)gyre_future_fail(f, err);
+        (void)gyre_future_fail_with(f, err, message, NULL, NULL);
     return f;
+}
+
+static struct gyre_future *answer(struct gyre_loop *loop, int err, void *found)
+{
+    return answer_with(loop, err, NULL, found);
 }
 
 static struct gyre_future *offload_lookup(struct gyre_loop *loop, struct gyre_pool *pool,
@@ -257,7 +278,7 @@ struct gyre_future *gyre_resolve_with(struct gyre_loop *loop, struct gyre_pool *
     if (err == 0)
         err = read_query(&lookup, query);
     if (err < 0)
-        return answer(loop, err, NULL);
+        return answer_with(loop, err, lookup.refusal, NULL);
 
     err = ask_resolver(&lookup, AI_NUMERICHOST | AI_NUMERICSERV, &found);
     if ((err != GYRE_ENOHOST && err != GYRE_ENOSERVICE) || !has_name(&lookup))

@@ -394,6 +394,48 @@ static void one_bad_label_spoils_the_name(void **state)
     ASSERT_EXAMPLES(list);
 }
 
+/* ------------------------------------------------------------------ in words */
+
+static void fault_is_told_in_words(void **state)
+{
+    static const struct {
+        const char *name, *fault;
+    } example[] = {
+        { "a.test", NULL },
+        { "a.", NULL },
+        { "", "the host name is empty" },
+        { ".", "a part of the host name is empty" },
+        { "a..test", "a part of the host name is empty" },
+        { "a-.test", "a part of the host name begins or ends with a hyphen" },
+        { "xn--9.test", "a part of the host name is wrongly encoded" },
+        { "b\303\274cher.test", "the host name is not ASCII, and has to be encoded first" },
+        { "[::1]", "the host has a bracket in it; addresses are written without" },
+        { "a:80", "the host has a colon in it and is no address; a port goes into the service" },
+        { "a/b", "the host name has a character in it that is no letter, digit, hyphen or dot" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(example); i++) {
+        const char *fault = hostname_fault(example[i].name, strlen(example[i].name));
+
+        assert_int_equal(fault == NULL, example[i].fault == NULL);
+        if (fault)
+            assert_string_equal(fault, example[i].fault);
+    }
+    assert_string_equal(hostname_fault("a\0b", 3), "the host name has a NUL in it");
+}
+
+static void name_that_is_too_long_is_told_in_words(void **state)
+{
+    char name[256];
+
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    assert_string_equal(hostname_fault(name, 256), "the host name has more than 255 bytes");
+    assert_string_equal(hostname_fault(name, 255),
+                        "a part of the host name has more than 63 bytes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +461,8 @@ int main(void)
         cmocka_unit_test(only_code_points_that_exist_can_be_encoded),
         cmocka_unit_test(numbers_that_overflow_are_refused),
         cmocka_unit_test(one_bad_label_spoils_the_name),
+        cmocka_unit_test(fault_is_told_in_words),
+        cmocka_unit_test(name_that_is_too_long_is_told_in_words),
     };
 
     return cmocka_run_group_tests_name("hostname", tests, NULL, NULL);

@@ -169,6 +169,32 @@ static void port_that_is_no_port_is_no_service(void **state)
     assert_nobody_was_asked();
 }
 
+static void refusals_say_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *host, *service, *message;
+    } example[] = {
+        { NULL, NULL, "neither a host nor a service is asked for" },
+        { "", NULL, "the host name is empty" },
+        { "name.test:80", NULL,
+          "the host has a colon in it and is no address; a port goes into the service" },
+        { "xn--9.test", NULL, "a part of the host name is wrongly encoded" },
+        { "name.test", "65536", "a port is at most 65535" },
+        { "name.test", "-1", "the service is neither a port nor a name" },
+        { "name.test", "a service with a name that is too long",
+          "the service has more than 31 bytes" },
+    };
+    struct fixture *f = fixture_of(state);
+
+    for (size_t i = 0; i < ARRAY_LEN(example); i++) {
+        struct gyre_future *refused =
+            gyre_resolve(f->loop, NULL, example[i].host, example[i].service);
+
+        assert_string_equal(gyre_future_message(refused), example[i].message);
+        gyre_future_unref(refused);
+    }
+}
+
 /* ------------------------------------------------------------------ bad calls */
 
 static void query_without_host_and_service_is_refused(void **state)
@@ -312,6 +338,7 @@ int main(void)
         RESOLVE_TEST(nul_within_the_length_of_a_host_is_refused),
         RESOLVE_TEST(service_of_more_than_31_bytes_is_too_long),
         RESOLVE_TEST(port_that_is_no_port_is_no_service),
+        RESOLVE_TEST(refusals_say_what_is_wrong),
         RESOLVE_TEST(query_without_host_and_service_is_refused),
         RESOLVE_TEST(query_with_unknown_flags_or_size_is_refused),
         RESOLVE_TEST(unknown_family_and_type_are_refused),
