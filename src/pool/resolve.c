@@ -95,7 +95,7 @@ struct lookup {
     struct gyre_allocator allocator;
     struct addrinfo hints;
     bool has_host;
-    bool is_address; /* the host, as a number */
+    bool is_address; /* the host, which then has no name that could be looked up */
     bool has_service;
     const char *refusal; /* why it cannot be asked, in words; NULL: the error says it */
     char host[HOSTNAME_LIMIT + 1];
@@ -141,7 +141,7 @@ static int run_lookup(struct gyre_job *job, void *arg)
     return err;
 }
 
-/* Whether it is an address, of any family, which has no name that could be looked up. */
+/* Whether it is an address as POSIX has them, of any family. */
 static bool is_address(const char *host)
 {
     char address[HOSTNAME_LIMIT + 1] = "";
@@ -150,6 +150,14 @@ static bool is_address(const char *host)
 
     memcpy(address, host, strcspn(host, "%")); /* without the zone */
     return inet_pton(AF_INET, host, &in) == 1 || inet_pton(AF_INET6, address, &in6) == 1;
+}
+
+/* Whether what may be a host name is an address all the same: 127.1, 0x7f000001. */
+static bool is_short_address(const char *host)
+{
+    struct in_addr in;
+
+    return inet_aton(host, &in) != 0;
 }
 
 static bool is_port(const char *service)
@@ -183,6 +191,7 @@ static int check_lookup(struct lookup *lookup)
                   : 0;
     if (err < 0)
         return refuse(lookup, err, hostname_fault(lookup->host, strlen(lookup->host)));
+    lookup->is_address = lookup->is_address || is_short_address(lookup->host);
     if (!lookup->has_service || may_be_service(lookup->service))
         return 0;
     return refuse(lookup, GYRE_ENOSERVICE,

@@ -53,6 +53,25 @@ static void descriptor_that_nobody_takes_is_closed(void **state)
     assert_int_equal(count_fds(), before);
 }
 
+/* Its number, as a pointer, is NULL. */
+static void descriptor_zero_that_nobody_takes_is_closed(void **state)
+{
+    int saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+
+    (void)state;
+    assert_return_code(saved, errno);
+    close(0);
+    struct gyre_future *f = gyre_file_open(disk.loop, disk.pool, "/dev/null", O_RDONLY, 0);
+    finish(f);
+    assert_int_equal((intptr_t)gyre_future_peek(f), 0);
+    assert_int_equal(gyre_future_error(f), 0);
+    assert_true(fcntl(0, F_GETFD) >= 0);
+    gyre_future_unref(f);
+    assert_int_equal(fcntl(0, F_GETFD), -1);
+    dup2(saved, 0);
+    close(saved);
+}
+
 static void open_that_is_cancelled_too_late_is_ok_and_leaves_nothing_open(void **state)
 {
     int before = count_fds();
@@ -432,6 +451,7 @@ int main(void)
         FILES_TEST(created_file_has_its_mode_less_the_umask),
         FILES_TEST(open_of_a_missing_file_fails),
         FILES_TEST(descriptor_that_nobody_takes_is_closed),
+        FILES_TEST(descriptor_zero_that_nobody_takes_is_closed),
         FILES_TEST(open_that_is_cancelled_too_late_is_ok_and_leaves_nothing_open),
         FILES_TEST(open_that_was_queued_and_cancelled_creates_nothing),
         FILES_TEST(path_may_be_changed_after_the_call),

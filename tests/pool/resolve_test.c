@@ -31,6 +31,9 @@ static void numbers_are_answered_at_once_without_a_thread(void **state)
         { "2001:db8::a:b", NULL, "2001:db8::a:b 0" },
         { "::ffff:192.0.2.1", "1", "::ffff:192.0.2.1 1" },
         { "fe80::1%1", "80", "fe80::1 80" },
+        { "127.1", "80", "127.0.0.1 80" },
+        { "0x7f000001", "80", "127.0.0.1 80" },
+        { "2130706433", "80", "127.0.0.1 80" },
     };
     struct fixture *f = fixture_of(state);
     int threads = count_threads();
@@ -108,8 +111,19 @@ static void number_of_another_family_is_no_host(void **state)
     struct fixture *f = fixture_of(state);
 
     assert_int_equal(outcome_for(f, "127.0.0.1", "80", AF_INET6, 0), GYRE_ENOHOST);
+    assert_int_equal(outcome_for(f, "127.1", "80", AF_INET6, 0), GYRE_ENOHOST);
+    assert_int_equal(outcome_for(f, "0x7f000001", NULL, AF_INET6, 0), GYRE_ENOHOST);
     assert_int_equal(outcome_for(f, "::1", "80", AF_INET, 0), GYRE_ENOHOST);
     assert_int_equal(outcome_for(f, "fe80::1%1", NULL, AF_INET, 0), GYRE_ENOHOST);
+    assert_nobody_was_asked();
+}
+
+static void address_in_a_zone_that_is_not_here_is_no_host(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    assert_int_equal(outcome_for(f, "fe80::1%nowhere", "80", 0, 0), GYRE_ENOHOST);
+    assert_int_equal(outcome_for(f, "fe80::1%", "80", 0, 0), GYRE_ENOHOST);
     assert_nobody_was_asked();
 }
 
@@ -359,6 +373,7 @@ int main(void)
         RESOLVE_TEST(without_a_host_it_is_this_machine),
         RESOLVE_TEST(passive_gives_the_addresses_to_listen_on),
         RESOLVE_TEST(number_of_another_family_is_no_host),
+        RESOLVE_TEST(address_in_a_zone_that_is_not_here_is_no_host),
         RESOLVE_TEST(numeric_asks_nobody_for_a_name),
         RESOLVE_TEST(datagram_sockets_can_be_asked_for),
         RESOLVE_TEST(name_is_asked_for_on_a_thread),
