@@ -23,7 +23,9 @@
  *
  * ARGUMENTS. Paths are copied; a relative one is looked up when the worker gets to it. Memory that
  * is read or written, `buf` and `data`, is borrowed until the future is settled, and a descriptor
- * must stay open as long. Modes and flags are those of open(2).
+ * must stay open as long. So keep a reference until then: with the last one the call is cancelled,
+ * but if it has begun it goes on, and you cannot see any more how long. Modes and flags are those of
+ * open(2), for which you include <fcntl.h>, as <sys/stat.h> for struct stat.
  *
  * VALUES. Descriptors and counts of bytes come as numbers, (intptr_t)gyre_future_peek(f). What comes
  * as a pointer belongs to the future and is freed with it. Taken (gyre_future_take) it is yours, for
@@ -37,6 +39,8 @@
  *
  * CLOSING THE LOOP. gyre_loop_close waits for calls that use your memory, while they run; others end
  * by themselves, and their values are dropped.
+ *
+ * WHAT IS NOT HERE, readlink(2) or chmod(2), is a gyre_offload with a function of a few lines.
  *
  * ERRORS are those of the system call, and of gyre_offload: -EAGAIN the pool's queue is full,
  * -ESHUTDOWN, -ENOMEM. Every function here fails with -EINVAL if a pointer is NULL that must not be.
@@ -78,8 +82,9 @@ GYRE_API struct gyre_future *gyre_file_close(struct gyre_loop *loop, struct gyre
 /* Read `size` bytes, or as many as there are before the end of the file, from the file's position,
  * or from `offset`. The value is their number, 0 at the end.
  *
- * An error after some bytes have been read is left for the next call. Cancelled while it runs, it
- * stops after the transfer under way: a value tells what was read, no bytes are lost.
+ * It waits for all of them also where they come slowly, from a pipe or a terminal: for those gyre_io
+ * is better. An error after some bytes have been read is left for the next call. Cancelled while it
+ * runs, it stops after the transfer under way: a value tells what was read, no bytes are lost.
  *
  * Ownership:  `buf` is borrowed until the future is settled.
  * Errors:     -EINVAL the size or the offset is out of bounds; -EAGAIN also if the descriptor is
@@ -193,8 +198,9 @@ GYRE_API struct gyre_future *gyre_dir_next(struct gyre_loop *loop, struct gyre_p
 GYRE_API struct gyre_future *gyre_dir_close(struct gyre_loop *loop, struct gyre_pool *pool,
                                             struct gyre_dir *dir);
 
-/* Close it on the calling thread, when there is no loop any more that could have it done. If a
- * gyre_dir_next is under way, that closes it when it ends. NULL is ignored.
+/* Close it on the calling thread: when there is no loop any more that could have it done, or
+ * gyre_dir_close was refused. If a gyre_dir_next is under way, that closes it when it ends. NULL is
+ * ignored.
  *
  * Thread:     any.
  * Blocks:     hardly: a directory has nothing to be written.
@@ -223,12 +229,14 @@ GYRE_API struct gyre_future *gyre_file_read_all(struct gyre_loop *loop, struct g
  * the old one or the new one, whole. No value.
  *
  * A temporary file in the same directory, its name begins with ".gyre-", is written, synced, and
- * renamed; then the directory is synced. The new file has `mode`, less the umask, whatever the old
- * one had; hard links to that keep the old contents, a symbolic link is replaced and not followed.
+ * renamed; then the directory is synced. The new file has `mode`, less the umask, and the owner of
+ * every file that you make, whatever the old one had; hard links to that keep the old contents, a
+ * symbolic link is replaced and not followed.
  *
  * On any failure, and if it is cancelled, the temporary file is removed and the old file untouched,
  * with one exception: if the last step fails, the sync of the directory, the new file is there
- * already, but perhaps not for good. Then gyre_future_detail(f) is not NULL.
+ * already, but perhaps not for good. Then gyre_future_detail(f) is not NULL. If the process dies the
+ * temporary file stays.
  *
  * Ownership:  `data` is borrowed until the future is settled; it may be NULL if size is 0.
  * Errors:     -EISDIR a directory has that name, -EINVAL something else that is neither a file nor a
@@ -244,9 +252,10 @@ enum gyre_copy_flags {
     GYRE_COPY_SYNC = 2, /* it survives a power failure once the future is OK */
 };
 
-/* Copy the contents of a regular file, and its permissions, less the umask. The value is the number
- * of bytes. It happens inside the kernel where the system and the file systems can do that, and then
- * may share the blocks until they are changed; else by reading and writing. Holes may be filled.
+/* Copy the contents of a regular file, and its permissions, less the umask; not its owner, times and
+ * the like. A link to the file is followed. The value is the number of bytes. It happens inside the
+ * kernel where the system and the file systems can do that, and then may share the blocks until they
+ * are changed; else by reading and writing. Holes may be filled.
  *
  * An existing target is replaced as by gyre_file_write_atomic: it is untouched on failure or
  * cancellation, when what was written is removed. With GYRE_COPY_NEW the target grows in place, and

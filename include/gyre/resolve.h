@@ -13,7 +13,9 @@
  * The system's resolver (getaddrinfo, getnameinfo) runs on a pool of its own, of four threads for
  * each loop, so that a name server that does not answer holds up other names at most, never files or
  * other work. Pass another pool, made with other options, to change that; NULL is the loop's. What
- * needs no resolver, addresses and ports written as numbers, is answered without any thread.
+ * needs no resolver, addresses and ports written as numbers, is answered without any thread: the
+ * future is settled already. The forms that 127.0.0.1 has for systems, 127.1 and 0x7f000001, are
+ * addresses, too.
  *
  * Cancelling a lookup, or a scope or gyre_within around it, ends it at once for you; a lookup that
  * has begun occupies its thread until the system's resolver gives up.
@@ -58,7 +60,7 @@ enum gyre_resolve_flags {
 struct gyre_resolve_query {
     size_t size;
     const char *host;    /* NULL: this machine */
-    size_t host_length;  /* in bytes; 0: up to the NUL */
+    size_t host_length;  /* in bytes; 0: up to the NUL, so refuse an empty piece yourself */
     const char *service; /* a port or a name of one; NULL: port 0 */
     int family;          /* AF_INET, AF_INET6; 0: any */
     int socktype;        /* 0: SOCK_STREAM */
@@ -97,9 +99,12 @@ struct gyre_name {
 };
 
 /* Look an address up. The value is a struct gyre_name; taken, it is yours to give to
- * gyre_name_free. With GYRE_RESOLVE_NUMERIC both are written as numbers, without any thread.
+ * gyre_name_free. What has no name comes as a number. The only flag is GYRE_RESOLVE_NUMERIC: then
+ * both are written as numbers, without any thread.
  *
- * Errors:     -EINVAL; -EAFNOSUPPORT not an internet address; else as above.
+ * Ownership:  the address is copied; `size` may be that of the memory it is in.
+ * Errors:     -EINVAL another flag, or too small or too large a size; -EAFNOSUPPORT not an internet
+ *             address; else as above.
  * Source:     pool/resolve.c; tests: resolve_address_test.c.
  */
 GYRE_API struct gyre_future *gyre_resolve_address(struct gyre_loop *loop, struct gyre_pool *pool,

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "pool/files.h"
 
+#include <sched.h>
+
 static char buf[64];
 
 static int open_with(void **state, const char *text)
@@ -123,6 +125,48 @@ static void read_that_is_cancelled_half_way_gives_what_it_has(void **state)
     expect_number(f, 8);
     assert_string_equal(buf, "hello, w");
     assert_int_equal(lseek(fd, 0, SEEK_CUR), 8);
+}
+
+static sem_t entered, left;
+
+static void enter_and_wait(void *arg)
+{
+    (void)arg;
+    sem_post(&entered);
+    sem_wait(&left);
+}
+
+static void read_that_runs_when_the_last_reference_goes_goes_on(void **state)
+{
+    int fd = open_with(state, "hello");
+
+    sem_init(&entered, 0, 0);
+    sem_init(&left, 0, 0);
+    at_file_call(SYS_FILE_READ, 1, enter_and_wait, NULL);
+    struct gyre_future *f = start_read(fd, 5);
+    sem_wait(&entered);
+    gyre_future_unref(f);
+    sem_post(&left);
+    assert_int_equal(gyre_loop_run(disk.loop), GYRE_RUN_DONE); /* it keeps the loop alive */
+    assert_string_equal(buf, "hello");
+    sem_destroy(&entered);
+    sem_destroy(&left);
+}
+
+static void read_waits_for_all_bytes_from_a_pipe(void **state)
+{
+    int fds[2];
+
+    make_pipe(fixture_of(state), fds);
+    assert_return_code(fcntl(fds[0], F_SETFL, 0), errno); /* blocking */
+    put(fds[1], "hel");
+    struct gyre_future *f = start_read(fds[0], 5);
+    while (sys_calls(SYS_FILE_READ) < 2)
+        sched_yield();
+    assert_int_equal(gyre_future_state(f), GYRE_FUTURE_PENDING);
+    put(fds[1], "lo");
+    expect_number(f, 5);
+    assert_string_equal(buf, "hello");
 }
 
 static void closing_the_loop_waits_for_a_read_into_our_memory(void **state)
@@ -352,6 +396,8 @@ int main(void)
         FILES_TEST(read_of_an_empty_non_blocking_pipe_does_not_wait),
         FILES_TEST(queued_read_that_is_cancelled_leaves_position_and_memory_alone),
         FILES_TEST(read_that_is_cancelled_half_way_gives_what_it_has),
+        FILES_TEST(read_that_runs_when_the_last_reference_goes_goes_on),
+        FILES_TEST(read_waits_for_all_bytes_from_a_pipe),
         FILES_TEST(closing_the_loop_waits_for_a_read_into_our_memory),
         FILES_TEST(write_writes_all_and_moves_on),
         FILES_TEST(short_writes_are_continued),
