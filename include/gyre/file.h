@@ -183,7 +183,7 @@ GYRE_API struct gyre_future *gyre_dir_open(struct gyre_loop *loop, struct gyre_p
  *
  * Ownership:  the batch is the future's; taken, yours to gyre_file_free. The directory may be closed
  *             before. `dir` must stay open until the future is settled.
- * Errors:     -EBUSY the one before is not settled, or was cancelled in this very callback; -EINVAL
+ * Errors:     -EBUSY the one before has not ended, or was cancelled in this very callback; -EINVAL
  *             max is 0. An error after some entries is left for the next call.
  * Cost:       a block of memory as large as `max` entries would need, but for very large `max`.
  */
@@ -193,7 +193,7 @@ GYRE_API struct gyre_future *gyre_dir_next(struct gyre_loop *loop, struct gyre_p
 /* Close it.
  *
  * Ownership:  as gyre_file_close: refused, it stays yours.
- * Errors:     -EBUSY a gyre_dir_next is not settled.
+ * Errors:     -EBUSY a gyre_dir_next has not ended.
  */
 GYRE_API struct gyre_future *gyre_dir_close(struct gyre_loop *loop, struct gyre_pool *pool,
                                             struct gyre_dir *dir);

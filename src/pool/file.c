@@ -59,12 +59,13 @@ struct gyre_future *gyre_file_close(struct gyre_loop *loop, struct gyre_pool *po
 
 /* ---- read and write */
 
-/* An offset that the system can express, or NO_OFFSET for another one. */
-static off_t checked_offset(uint64_t offset)
+/* An offset behind which `size` bytes can be counted as the system does, or NO_OFFSET. */
+static off_t checked_offset(uint64_t offset, size_t size)
 {
-    off_t as_system = (off_t)offset;
+    off_t end = (off_t)(offset + size);
+    bool is_fine = size <= UINT64_MAX - offset && end >= 0 && (uint64_t)end == offset + size;
 
-    return as_system >= 0 && (uint64_t)as_system == offset ? as_system : NO_OFFSET;
+    return is_fine ? (off_t)offset : NO_OFFSET;
 }
 
 /* Submit a transfer between a file and the caller's memory. */
@@ -108,7 +109,7 @@ struct gyre_future *gyre_file_pread(struct gyre_loop *loop, struct gyre_pool *po
                                     void *buf, size_t size, uint64_t offset)
 {
     struct file_request model = {
-        .run = run_read, .fd = fd, .buf = buf, .size = size, .offset = checked_offset(offset)
+        .run = run_read, .fd = fd, .buf = buf, .size = size, .offset = checked_offset(offset, size)
     };
 
     if (model.offset == NO_OFFSET)
@@ -138,9 +139,11 @@ struct gyre_future *gyre_file_write(struct gyre_loop *loop, struct gyre_pool *po
 struct gyre_future *gyre_file_pwrite(struct gyre_loop *loop, struct gyre_pool *pool, int fd,
                                      const void *buf, size_t size, uint64_t offset)
 {
-    struct file_request model = {
-        .run = run_write, .fd = fd, .data = buf, .size = size, .offset = checked_offset(offset)
-    };
+    struct file_request model = { .run = run_write,
+                                  .fd = fd,
+                                  .data = buf,
+                                  .size = size,
+                                  .offset = checked_offset(offset, size) };
 
     if (model.offset == NO_OFFSET)
         return file_refuse(loop, -EINVAL);

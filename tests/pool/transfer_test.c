@@ -378,6 +378,9 @@ static void size_or_offset_out_of_bounds_is_refused(void **state)
         expect_error(gyre_file_pread(disk.loop, disk.pool, fd, buf, 1, wrong[i]), -EINVAL);
         expect_error(gyre_file_pwrite(disk.loop, disk.pool, fd, buf, 1, wrong[i]), -EINVAL);
     }
+    /* The last byte would be out of bounds. */
+    expect_error(gyre_file_pread(disk.loop, disk.pool, fd, buf, 9, INT64_MAX - 8), -EINVAL);
+    expect_error(gyre_file_pwrite(disk.loop, disk.pool, fd, buf, 9, INT64_MAX - 8), -EINVAL);
     expect_error(start_read(fd, SIZE_MAX), -EINVAL);
     expect_error(gyre_file_write(disk.loop, disk.pool, fd, buf, SIZE_MAX), -EINVAL);
     assert_int_equal(sys_calls(SYS_PREAD) + sys_calls(SYS_PWRITE) + sys_calls(SYS_FILE_READ), 0);
