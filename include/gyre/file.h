@@ -171,7 +171,7 @@ struct gyre_dir_batch {
 /* Open a directory: the value is a struct gyre_dir *.
  *
  * Ownership:  the future's; taken, yours to gyre_dir_close.
- * Source:     pool/dir.c; tests: dir_test.c.
+ * Source:     pool/dir.c; tests: dir_test.c, dir_end_test.c.
  */
 GYRE_API struct gyre_future *gyre_dir_open(struct gyre_loop *loop, struct gyre_pool *pool,
                                            const char *path);
