@@ -65,7 +65,7 @@ extern "C" {
  * closed if nobody takes it (gyre_future_take), also if the future is cancelled too late.
  *
  * Units:      flags are O_RDONLY and so on; mode is that of a new file, less the umask.
- * Source:     pool/file.c; tests: file_test.c.
+ * Source:     pool/file.c; tests: file_test.c, file_close_test.c, transfer_test.c.
  */
 GYRE_API struct gyre_future *gyre_file_open(struct gyre_loop *loop, struct gyre_pool *pool,
                                             const char *path, int flags, unsigned mode);

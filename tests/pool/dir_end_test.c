@@ -162,6 +162,42 @@ static void directory_freed_while_it_is_read_is_closed_when_that_ends(void **sta
     sem_destroy(&left);
 }
 
+static void directory_that_is_opened_while_the_loop_is_closed_is_closed(void **state)
+{
+    sem_t begun;
+
+    (void)state;
+    sem_init(&begun, 0, 0);
+    at_file_call(SYS_OPEN_DIR, 1, have_it_closed, &begun);
+    struct gyre_future *f = gyre_dir_open(disk.loop, disk.pool, disk.dir);
+    sem_wait(&begun);
+    gyre_loop_close(disk.loop);
+    assert_int_equal(gyre_pool_destroy(disk.pool, GYRE_NEVER), 0);
+    disk.pool = NULL;
+    gyre_future_unref(f);
+    assert_int_equal(sys_calls(SYS_CLOSE_DIR), 1);
+    sem_destroy(&begun);
+}
+
+static void next_that_is_queued_when_the_loop_is_closed_leaves_the_directory(void **state)
+{
+    struct gyre_dir *dir = open_dir();
+    struct gyre_future *plugged = plug_pool();
+    struct gyre_future *f = start_next(dir, 2);
+
+    (void)state;
+    gyre_loop_close(disk.loop);
+    assert_int_equal(sys_calls(SYS_CLOSE_DIR), 0);
+    gyre_dir_free(dir); /* which is its only holder now */
+    assert_int_equal(sys_calls(SYS_CLOSE_DIR), 1);
+    gyre_future_unref(f);
+    gyre_future_unref(plugged);
+    sem_post(&plug);
+    assert_int_equal(gyre_pool_destroy(disk.pool, GYRE_NEVER), 0);
+    disk.pool = NULL;
+    sem_destroy(&plug);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +210,8 @@ int main(void)
         FILES_TEST(close_that_was_queued_and_cancelled_closes_all_the_same),
         FILES_TEST(directory_can_be_freed_when_the_loop_is_gone),
         FILES_TEST(directory_freed_while_it_is_read_is_closed_when_that_ends),
+        FILES_TEST(directory_that_is_opened_while_the_loop_is_closed_is_closed),
+        FILES_TEST(next_that_is_queued_when_the_loop_is_closed_leaves_the_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Descriptors and names: what gyre/file.h promises of gyre_file_open to gyre_file_rmdir, but for
- * reading and writing, see transfer_test.c.
+ * reading and writing, see transfer_test.c, and closing, see file_close_test.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "pool/files.h"
@@ -86,6 +86,29 @@ static void open_that_is_cancelled_too_late_is_ok_and_leaves_nothing_open(void *
     assert_int_equal(count_fds(), before);
 }
 
+/* What the worker brings when nobody is there any more. */
+static void file_that_is_opened_while_the_loop_is_closed_is_closed(void **state)
+{
+    int before = count_fds();
+    sem_t begun;
+
+    (void)state;
+    make_file("a", "");
+    sem_init(&begun, 0, 0);
+    at_file_call(SYS_OPEN_AT, 1, have_it_closed, &begun);
+    struct gyre_future *f = gyre_file_open(disk.loop, disk.pool, at("a"), O_RDONLY, 0);
+    sem_wait(&begun);
+    gyre_loop_close(disk.loop);
+    assert_int_equal(gyre_pool_destroy(disk.pool, GYRE_NEVER), 0);
+    disk.pool = NULL;
+    assert_int_equal(gyre_future_state(f), GYRE_FUTURE_CANCELLED);
+    gyre_future_unref(f);
+    assert_int_equal(sys_calls(SYS_OPEN_AT), 1);
+    assert_in_range(count_fds(), 0, before); /* those of the loop have gone, too */
+    assert_int_equal(sys_calls(SYS_FILE_CLOSE), 1);
+    sem_destroy(&begun);
+}
+
 static void open_that_was_queued_and_cancelled_creates_nothing(void **state)
 {
     struct gyre_future *plugged = plug_pool();
@@ -118,129 +141,6 @@ static void loops_own_pool_serves_a_call_without_a_pool(void **state)
     (void)state;
     expect_ok(gyre_file_mkdir(disk.loop, NULL, at("a"), 0700));
     assert_true(exists("a"));
-}
-
-/* ------------------------------------------------------------------ close */
-
-static bool fd_is_open(int fd)
-{
-    return fcntl(fd, F_GETFD) >= 0;
-}
-
-static int make_open_file(void)
-{
-    int fd = open(at("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-    assert_return_code(fd, errno);
-    return fd;
-}
-
-static void closed_descriptor_is_closed(void **state)
-{
-    int fd = make_open_file();
-
-    (void)state;
-    expect_ok(gyre_file_close(disk.loop, disk.pool, fd));
-    assert_false(fd_is_open(fd));
-}
-
-static void close_of_what_is_not_open_fails(void **state)
-{
-    (void)state;
-    expect_error(gyre_file_close(disk.loop, disk.pool, -1), -EBADF);
-}
-
-static void close_tells_of_data_that_was_lost(void **state)
-{
-    int fd = make_open_file();
-
-    (void)state;
-    fail_call(SYS_FILE_CLOSE, 1, EIO, false);
-    expect_error(gyre_file_close(disk.loop, disk.pool, fd), -EIO);
-    assert_false(fd_is_open(fd));
-}
-
-static void interrupted_close_is_not_repeated(void **state)
-{
-    int fd = make_open_file();
-
-    (void)state;
-    fail_call(SYS_FILE_CLOSE, 1, EINTR, false);
-    expect_ok(gyre_file_close(disk.loop, disk.pool, fd));
-    assert_int_equal(sys_calls(SYS_FILE_CLOSE), 1);
-}
-
-static void close_that_was_queued_and_cancelled_closes_all_the_same(void **state)
-{
-    int fd = make_open_file();
-    struct gyre_future *plugged = plug_pool();
-    struct gyre_future *f = gyre_file_close(disk.loop, disk.pool, fd);
-
-    (void)state;
-    gyre_future_cancel(f);
-    gyre_future_unref(f);
-    run_ready(fixture_of(state));
-    assert_false(fd_is_open(fd));
-    unplug_pool(plugged);
-}
-
-static void close_in_a_cancelled_scope_closes(void **state)
-{
-    struct gyre_scope scope = { 0 };
-    int fd = make_open_file();
-
-    (void)state;
-    assert_int_equal(gyre_scope_init(&scope, disk.loop, NULL), 0);
-    gyre_scope_cancel(&scope);
-    gyre_scope_enter(&scope);
-    gyre_future_unref(gyre_file_close(disk.loop, disk.pool, fd));
-    gyre_scope_leave(&scope);
-    gyre_scope_fini(&scope);
-    assert_false(fd_is_open(fd));
-}
-
-/* A cancelled future says that the descriptor was taken, so it has to be. */
-static void close_in_a_cancelled_scope_closes_without_memory_too(void **state)
-{
-    struct gyre_scope scope = { 0 };
-    int fd = make_open_file();
-
-    (void)state;
-    expect_ok(gyre_file_stat(disk.loop, disk.pool, disk.dir)); /* whatever is allocated once */
-    assert_int_equal(gyre_scope_init(&scope, disk.loop, NULL), 0);
-    gyre_scope_cancel(&scope);
-    gyre_scope_enter(&scope);
-    fail_allocation(1, false);
-    struct gyre_future *f = gyre_file_close(disk.loop, disk.pool, fd);
-    gyre_scope_leave(&scope);
-    gyre_scope_fini(&scope);
-    assert_true(fault_fired());
-    assert_int_equal(gyre_future_state(f), GYRE_FUTURE_CANCELLED);
-    gyre_future_unref(f);
-    assert_false(fd_is_open(fd));
-}
-
-static void close_that_is_refused_leaves_the_descriptor_open(void **state)
-{
-    int fd = make_open_file();
-
-    (void)state;
-    expect_ok(gyre_pool_shutdown(disk.loop, disk.pool, GYRE_POOL_DRAIN, GYRE_NEVER));
-    expect_error(gyre_file_close(disk.loop, disk.pool, fd), -ESHUTDOWN);
-    assert_true(fd_is_open(fd));
-    close(fd);
-}
-
-static void close_without_memory_leaves_the_descriptor_open(void **state)
-{
-    int fd = make_open_file();
-
-    (void)state;
-    expect_ok(gyre_file_stat(disk.loop, disk.pool, disk.dir)); /* whatever is allocated once */
-    fail_allocation(1, false);
-    expect_error(gyre_file_close(disk.loop, disk.pool, fd), -ENOMEM);
-    assert_true(fd_is_open(fd));
-    close(fd);
 }
 
 /* ------------------------------------------------------------------ sync and stat */
@@ -453,18 +353,10 @@ int main(void)
         FILES_TEST(descriptor_that_nobody_takes_is_closed),
         FILES_TEST(descriptor_zero_that_nobody_takes_is_closed),
         FILES_TEST(open_that_is_cancelled_too_late_is_ok_and_leaves_nothing_open),
+        FILES_TEST(file_that_is_opened_while_the_loop_is_closed_is_closed),
         FILES_TEST(open_that_was_queued_and_cancelled_creates_nothing),
         FILES_TEST(path_may_be_changed_after_the_call),
         FILES_TEST(loops_own_pool_serves_a_call_without_a_pool),
-        FILES_TEST(closed_descriptor_is_closed),
-        FILES_TEST(close_of_what_is_not_open_fails),
-        FILES_TEST(close_tells_of_data_that_was_lost),
-        FILES_TEST(interrupted_close_is_not_repeated),
-        FILES_TEST(close_that_was_queued_and_cancelled_closes_all_the_same),
-        FILES_TEST(close_in_a_cancelled_scope_closes),
-        FILES_TEST(close_in_a_cancelled_scope_closes_without_memory_too),
-        FILES_TEST(close_that_is_refused_leaves_the_descriptor_open),
-        FILES_TEST(close_without_memory_leaves_the_descriptor_open),
         FILES_TEST(sync_reaches_the_file),
         FILES_TEST(stat_tells_of_a_path_and_of_a_descriptor),
         FILES_TEST(stat_follows_a_link),

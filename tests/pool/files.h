@@ -221,6 +221,15 @@ static inline unsigned mode_of(const char *name)
     return (unsigned)st.st_mode & 07777;
 }
 
+/* The file "a", made and open. */
+static inline int make_open_file(void)
+{
+    int fd = open(at("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_return_code(fd, errno);
+    return fd;
+}
+
 /* Of its mode, S_IFREG and so on. */
 static inline unsigned type_of(const char *name)
 {
