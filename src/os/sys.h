@@ -80,7 +80,17 @@ struct sys_table {
 extern const struct sys_table sys_real;
 extern const struct sys_table *sys;
 
-/* The members that are the same everywhere, defined in sys_posix.c. */
+/* The members that are the same everywhere, for the initialiser of a table. */
+#define SYS_POSIX_MEMBERS                                                                     \
+    .read = read, .write = write, .close = close, .is_open = sys_is_open, .poll = poll,       \
+    .sigaction = sigaction, .clock_gettime = clock_gettime, .thread_create = pthread_create,  \
+    .getaddrinfo = getaddrinfo, .freeaddrinfo = freeaddrinfo, .getnameinfo = getnameinfo,     \
+    .file_read = read, .file_write = write, .pread = pread, .pwrite = pwrite,                 \
+    .open_at = sys_open_at, .file_close = close, .fstat = fstat, .stat_at = fstatat,          \
+    .rename_at = renameat, .unlink_at = unlinkat, .mkdir_at = mkdirat, .open_dir = fdopendir, \
+    .read_dir = readdir, .close_dir = closedir
+
+/* Functions of sys_posix.c for these and for other members. */
 int sys_is_open(int fd);
 int sys_pipe(int fds[2]);
 int sys_no_timer_slack(uint64_t ns);
