@@ -108,6 +108,12 @@ void loop_append(struct gyre_loop *l, struct gyre_link *list);
 bool loop_call_for(struct gyre_loop *l);
 void loop_wake(struct gyre_loop *l);
 
+/* Whether it is away: lent, and neither returned nor lost. */
+static inline bool call_is_lent(const struct gyre_call *call)
+{
+    return call->state == CALL_WAITING;
+}
+
 static inline bool call_is_queued(const struct gyre_call *call)
 {
     return call->state == CALL_QUEUED;

@@ -44,11 +44,12 @@ enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND
  * what it has in hand. */
 enum work_state {
     WORK_IDLE,
-    WORK_QUEUED,  /* in the intake or the queue */
-    WORK_WAITING, /* in a list of the pool: for room in its queue, or its end */
-    WORK_HELD,    /* in a hand, or just taken out of one */
-    WORK_RUNNING, /* or on its way home */
-    WORK_ENDED,   /* home and not called yet, or ended without running */
+    WORK_QUEUED,     /* in the intake or the queue */
+    WORK_QUEUED_LOW, /* the same of those of low priority */
+    WORK_WAITING,    /* in a list of the pool: for room in its queue, or its end */
+    WORK_HELD,       /* in a hand, or just taken out of one */
+    WORK_RUNNING,    /* or has run, and goes home as it is, which spares the worker writing to it */
+    WORK_ENDED,      /* without running; or has run, while its loop was closed */
 };
 
 /* What workers count. Each writes its own, atomically, so that they can be added up at any time. */
@@ -79,7 +80,6 @@ struct gyre_pool {
     pthread_cond_t work_ended; /* a job or a thread has ended, and somebody waits for that */
     unsigned refs;             /* the handle, each thread and each user */
     uint32_t forks;            /* of the process that made it */
-    struct mailbox intake;     /* idle: a job that comes needs a worker called */
     bool is_of_loop;           /* a loop's own, which ends with the loop */
     bool is_shut;              /* no more jobs */
     bool is_destroyed;         /* no more idle threads; atomic for those who run jobs */
@@ -105,6 +105,10 @@ struct gyre_pool {
     struct gyre_allocator allocator;
     struct gyre_pool_stats stats; /* but for what is counted by workers, */
     struct pool_counts counts;    /* and this is of those that have ended */
+
+    char padding_before[64];
+    struct mailbox intake; /* idle: a job that comes needs a worker called */
+    char padding_after[64];
 };
 
 /* One loop's use of one pool. */
@@ -113,11 +117,14 @@ struct gyre_pool_user {
     struct gyre_loop *loop;   /* NULL: closed */
     struct gyre_link in_loop; /* pools.users */
     struct gyre_link works;   /* gyre_work.sibling */
-    struct mailbox ended;     /* idle: the loop does not know yet of a job that comes */
     size_t orphans;           /* jobs that still run though the loop is closed */
     unsigned wakers;          /* workers that wake the loop, without the lock */
     uint32_t forks;           /* of the process it works in */
     struct gyre_allocator allocator;
+
+    char padding_before[64];
+    struct mailbox ended; /* idle: the loop does not know yet of a job that comes */
+    char padding_after[64];
 };
 
 /* The pools of a loop. */
@@ -242,7 +249,7 @@ void user_close(struct gyre_pool_user *user);
 
 /* ---- users.c: on the loop's thread */
 
-/* The pools of a loop, attached at the first use; NULL: no memory. */
+/* The pools of a loop, attached at the first use; NULL: refused, or no memory. */
 struct pools *pools_of(struct gyre_loop *loop);
 
 /* The loop's use of `pool`, NULL being its own; 0 or why there is none. */
@@ -260,8 +267,8 @@ void pool_user_orphan_ended(struct gyre_pool_user *user);
 /* What the loop calls for a work that has come home. */
 gyre_call_fn work_fire;
 
-/* On the loop's thread: hand a work to the pool, for its queue with `flags`, or for one of its lists
- * of those that wait: 0 or why not. */
+/* On the loop's thread: hand an idle work to the pool, for its queue with `flags`, or for one of its
+ * lists of those that wait: 0 or why not. */
 int work_submit(struct gyre_work *work, struct gyre_pool_user *user, unsigned flags);
 int work_wait(struct gyre_work *work, struct gyre_pool_user *user, struct gyre_link *list);
 

@@ -29,7 +29,7 @@ static void end_and_tell(struct gyre_pool *pool, struct gyre_work *work)
         return;
     }
     if (work_is_awaited(work)) {
-        work_set_ended(work, 0); /* gyre_loop_close takes care of it */
+        work_set_state(work, WORK_ENDED); /* gyre_loop_close takes care of it */
         return;
     }
     pool_unlock(pool); /* a drop function of the user's may take its time */
@@ -71,24 +71,14 @@ void work_send_home(struct gyre_work *work, int status)
 
 /* ---- on the loop */
 
-/* What comes from workers is still as they had it, which spares them writing to it. */
-static void set_all_ended(struct gyre_link *list)
-{
-    for (struct gyre_link *link = list; link; link = link->next)
-        if (work_state_of(work_of_link(link)) == WORK_RUNNING)
-            work_set_ended(work_of_link(link), 0);
-}
-
 void user_collect(struct gyre_pool_user *user)
 {
-    struct gyre_link *list = mailbox_take(&user->ended, MAILBOX_IDLE);
-
-    set_all_ended(list);
-    loop_append(user->loop, list);
+    loop_append(user->loop, mailbox_take(&user->ended, MAILBOX_IDLE));
 }
 
 void user_close(struct gyre_pool_user *user)
 {
     user->loop = NULL;
-    set_all_ended(mailbox_close(&user->ended));
+    for (struct gyre_link *link = mailbox_close(&user->ended); link; link = link->next)
+        work_set_state(work_of_link(link), WORK_ENDED);
 }

@@ -84,6 +84,7 @@ static bool has_begun(const struct gyre_job *job)
     switch (work_state_of(&job->work)) {
     case WORK_IDLE:
     case WORK_QUEUED:
+    case WORK_QUEUED_LOW:
     case WORK_WAITING:
     case WORK_HELD:
         return false;

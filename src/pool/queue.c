@@ -20,7 +20,7 @@ static void enqueue_all(struct gyre_pool *pool, struct gyre_link *newest)
         struct gyre_work *work = work_of_link(link);
 
         next = link->next;
-        list_prepend(&fresh[work->status & GYRE_JOB_LOW ? 1 : 0], link);
+        list_prepend(&fresh[work_state_of(work) == WORK_QUEUED_LOW], link);
         pool->queued++;
     }
     for (int i = 0; i < POOL_PRIORITIES; i++)
@@ -246,6 +246,7 @@ bool work_unqueue(struct gyre_work *work)
     take_in(pool);
     switch (work_state_of(work)) {
     case WORK_QUEUED:
+    case WORK_QUEUED_LOW:
         pool->queued--;
         list_remove(&work->call.link);
         break;
@@ -294,6 +295,11 @@ static int refuse(struct gyre_pool *pool, struct gyre_work *work)
     return -EAGAIN;
 }
 
+static bool work_is_queued(const struct gyre_work *work)
+{
+    return work_state_of(work) == WORK_QUEUED || work_state_of(work) == WORK_QUEUED_LOW;
+}
+
 /* The work has been put into an idle intake. */
 static int call_for(struct gyre_pool *pool, struct gyre_work *work)
 {
@@ -301,7 +307,7 @@ static int call_for(struct gyre_pool *pool, struct gyre_work *work)
 
     pool_lock(pool);
     take_in(pool);
-    if (pool->threads == 0 && work_state_of(work) == WORK_QUEUED && start_worker(pool) < 0)
+    if (pool->threads == 0 && work_is_queued(work) && start_worker(pool) < 0)
         err = refuse(pool, work);
     pool_release(pool);
     return err;
@@ -328,9 +334,9 @@ static int submit_bounded(struct gyre_pool *pool, struct gyre_work *work)
 
 int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
 {
-    work->status = (int32_t)flags; /* until it ends */
+    work->status = 0;
     work->submitted = coarse(loop_time(work->call.loop));
-    work_set_state(work, WORK_QUEUED);
+    work_set_state(work, flags & GYRE_JOB_LOW ? WORK_QUEUED_LOW : WORK_QUEUED);
     if (pool->opt.queue_limit > 0)
         return submit_bounded(pool, work);
 

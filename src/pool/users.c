@@ -43,7 +43,7 @@ static void recall_works(struct gyre_pool_user *user, struct gyre_link *dead,
         struct gyre_work *work = container_of(list_pop(&user->works), struct gyre_work, sibling);
 
         work_tell_cancelled(work);
-        if (work_unqueue(work) || work_state_of(work) == WORK_ENDED)
+        if (work_unqueue(work) || work_state_of(work) == WORK_ENDED || !call_is_lent(&work->call))
             list_append(dead, &work->sibling);
         else if (work_is_awaited(work))
             list_append(running, &work->sibling);
@@ -220,6 +220,8 @@ struct pools *pools_of(struct gyre_loop *loop)
 
     if (likely(room))
         return pools_of_room(room);
+    if (loop_check(loop) < 0)
+        return NULL;
     struct pools *pools = memory_alloc(loop_allocator(loop), sizeof(*pools));
     if (!pools)
         return NULL;
@@ -228,6 +230,14 @@ struct pools *pools_of(struct gyre_loop *loop)
     list_init(&pools->calls);
     loop_attach(loop, ROOM_POOL, &pools->room);
     return pools;
+}
+
+/* Why there are none. */
+static int pools_refusal(struct gyre_loop *loop)
+{
+    int err = loop_check(loop);
+
+    return err < 0 ? err : -ENOMEM;
 }
 
 /* ---- finding */
@@ -290,28 +300,33 @@ static int find_own_pool(struct pools *pools, struct gyre_pool **pool)
     return err;
 }
 
+static struct gyre_pool_user *known_user(const struct pools *pools, const struct gyre_pool *pool)
+{
+    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next) {
+        struct gyre_pool_user *user = container_of(link, struct gyre_pool_user, in_loop);
+
+        if (user->pool == pool && user->forks == thread_forks)
+            return user;
+    }
+    return NULL;
+}
+
 int pool_user_find(struct gyre_loop *loop, struct gyre_pool *pool, struct gyre_pool_user **user)
 {
-    int err = loop ? loop_check(loop) : -EINVAL;
-
-    if (err < 0)
-        return err;
+    if (!loop)
+        return -EINVAL;
     struct pools *pools = pools_of(loop);
     if (!pools)
-        return -ENOMEM;
-    if (!pool)
-        err = find_own_pool(pools, &pool);
+        return pools_refusal(loop);
+    int err = pool ? 0 : find_own_pool(pools, &pool);
     if (err < 0)
         return err;
     if (pool->forks != thread_forks)
         return -EOWNERDEAD;
 
-    for (struct gyre_link *link = pools->users.next; link != &pools->users; link = link->next) {
-        *user = container_of(link, struct gyre_pool_user, in_loop);
-        if ((*user)->pool == pool && (*user)->forks == thread_forks)
-            return 0;
-    }
-    *user = add_user(pools, pool);
+    *user = known_user(pools, pool);
+    if (unlikely(!*user))
+        *user = add_user(pools, pool);
     return *user ? 0 : -ENOMEM;
 }
 
@@ -320,11 +335,11 @@ int resolver_find(struct gyre_loop *loop, struct gyre_pool **pool, struct gyre_a
     static const struct gyre_pool_options opt = { .size = sizeof(opt),
                                                   .max_threads = RESOLVER_THREADS,
                                                   .name = "gyre-resolver" };
-    int err = loop ? loop_check(loop) : -EINVAL;
-    struct pools *pools = err == 0 ? pools_of(loop) : NULL;
+    struct pools *pools = loop ? pools_of(loop) : NULL;
+    int err = 0;
 
     if (!pools)
-        return err < 0 ? err : -ENOMEM;
+        return loop ? pools_refusal(loop) : -EINVAL;
     if (!*pool) {
         if (!pools->resolver)
             err = create_own_pool(&opt, &pools->resolver);
@@ -338,7 +353,7 @@ int resolver_find(struct gyre_loop *loop, struct gyre_pool **pool, struct gyre_a
 struct gyre_pool *gyre_loop_pool(struct gyre_loop *loop)
 {
     struct gyre_pool *pool;
-    struct pools *pools = loop && loop_check(loop) == 0 ? pools_of(loop) : NULL;
+    struct pools *pools = loop ? pools_of(loop) : NULL;
 
     return pools && find_own_pool(pools, &pool) == 0 ? pool : NULL;
 }

@@ -43,7 +43,7 @@ int work_submit(struct gyre_work *work, struct gyre_pool_user *user, unsigned fl
         return err;
     lend(work, user);
     err = pool_submit(user->pool, work, flags);
-    if (err < 0)
+    if (unlikely(err < 0))
         take_back(work);
     return err;
 }

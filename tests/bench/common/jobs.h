@@ -9,6 +9,7 @@
  *
  *     struct job          what is submitted
  *     make_loop()         a loop, and a pool of four threads
+ *     job_init(job)       what needs to be done once
  *     job_submit(job)     have a worker do nothing, and then the loop call job_ended(job)
  *     run_loop()          run until no job is under way
  *
@@ -66,6 +67,8 @@ static struct jobs_cost run_jobs(size_t count)
     struct job *jobs = bench_alloc(count, sizeof *jobs);
 
     make_loop();
+    for (size_t i = 0; i < count; i++)
+        job_init(&jobs[i]);
     turn_jobs(jobs, count); /* too long ago to last */
     jobs_begin = bench_wall();
     struct jobs_cost before = jobs_cost();

@@ -37,9 +37,13 @@ static void make_loop(void)
     bench_check(gyre_pool_create(&opt, &pool) == 0, "gyre_pool_create");
 }
 
-static inline void job_submit(struct job *job)
+static inline void job_init(struct job *job)
 {
     gyre_work_init(&job->work, loop, do_nothing, on_done, job);
+}
+
+static inline void job_submit(struct job *job)
+{
     gyre_work_submit(&job->work, pool, 0);
 }
 

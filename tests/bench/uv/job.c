@@ -31,9 +31,13 @@ static void make_loop(void)
     bench_check(uv_loop_init(&loop) == 0, "uv_loop_init");
 }
 
-static inline void job_submit(struct job *job)
+static inline void job_init(struct job *job)
 {
     job->work.data = job;
+}
+
+static inline void job_submit(struct job *job)
+{
     uv_queue_work(&loop, &job->work, do_nothing, on_done);
 }
 
