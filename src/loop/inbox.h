@@ -10,7 +10,7 @@
 #ifndef GYRE_INBOX_H
 #define GYRE_INBOX_H
 
-#include "base/mailbox.h"
+#include "os/mailbox.h"
 #include "os/wake.h"
 
 enum {

@@ -6,10 +6,10 @@
  *
  *     pool->intake        a mailbox; loops put it in without the lock
  *     pool->queue         a list for each priority, under the lock, as what follows to
- *     worker->hand        a few jobs that a worker takes along, if they are short. Who exchanges the
- *                         slot for NULL has the job: that worker to run it, without the lock; or,
- *                         with the lock, another worker that finds it waits too long there, or the
- *                         loop that cancels it
+ *     worker->hand        the jobs that a worker takes along: as many as it will have run before
+ *                         another one were awake. Who exchanges the slot for NULL has the job: that
+ *                         worker to run it, without the lock; or, with the lock, another worker that
+ *                         finds it has waited there for too long, or the loop that cancels it
  *     the worker          runs it
  *     user->ended         a mailbox; the worker puts it in without the lock, the loop takes it out
  *
@@ -18,27 +18,27 @@
  * under the lock by gyre_loop_close, which also closes user->ended. To wake a loop that sleeps
  * workers let go of the lock, and close waits for that.
  *
- * Invariant: while jobs wait in the queue or in a hand, and workers sleep or could be started,
- * somebody is on the way to the queue: one that was signalled (`waking`), or for each job one that
- * was started (`starting`) or has run its last one (`returning`). Whoever takes a job and leaves
- * others behind calls the next worker. So short jobs are done by few workers, which need not be
- * woken for each, and long ones still get all.
+ * Invariant: while jobs wait in the queue, and workers sleep or could be started, somebody is on the
+ * way to the queue: one that was signalled (`waking`), or for each job one that was started
+ * (`starting`) or has run its last one (`returning`). If jobs wait in a hand, it is enough that
+ * somebody watches. Whoever takes a job and leaves others behind calls the next worker. So short
+ * jobs are done by few workers, which need not be woken for each, and long ones still get all.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef GYRE_POOL_CORE_H
 #define GYRE_POOL_CORE_H
 
 #include "base/list.h"
-#include "base/mailbox.h"
 #include "base/util.h"
 #include "gyre/pool.h"
 #include "loop/attach.h"
+#include "os/mailbox.h"
 #include "os/thread.h"
 #include "os/worker.h"
 
 #include <errno.h>
 
-enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 16 };
+enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 64 };
 
 /* In call.repeats, which only timers use. Changed with the lock, but for what a worker does with
  * what it has in hand. */
@@ -67,10 +67,10 @@ struct worker {
     struct gyre_work *hand[HAND_SIZE]; /* atomic */
     unsigned held;                     /* slots that were filled, */
     unsigned tried;                    /* and those from which it has taken */
-    uint64_t filled;                   /* pool.fills, when they were */
+    uint64_t filled;                   /* when */
     uint64_t now;                      /* when it began, or has ended a job */
-    bool is_quick;                     /* its latest jobs were short */
-    bool is_running;                   /* a job; atomic */
+    uint64_t pace;   /* what one of its latest jobs took, on average; 0: none yet */
+    bool is_running; /* a job; atomic */
     struct pool_counts counts;
 };
 
@@ -88,9 +88,9 @@ struct gyre_pool {
     pthread_t last;
     struct gyre_link workers;
     struct gyre_link hands; /* workers that have taken several jobs, the longest gone first */
-    uint64_t fills;         /* how often one has taken jobs */
     unsigned threads;
     unsigned sleeping;
+    unsigned watching; /* of them, those that will soon look for jobs that wait in a hand */
     unsigned waking;
     unsigned starting;  /* threads that have not looked at the queue yet */
     unsigned returning; /* threads that are about to look again; atomic, changed without the lock */
@@ -172,6 +172,9 @@ static inline void pool_unlock(struct gyre_pool *pool)
 /* As gyre_pool_destroy, also for a loop's own pool. */
 int pool_destroy(struct gyre_pool *pool, uint64_t max_wait);
 
+/* A hand is left alone for so long. */
+#define HAND_PATIENCE GYRE_MS(1)
+
 /* ---- all of these with the lock held, but where it says otherwise: pool.c */
 
 /* One reference less; unlocks, and frees the pool with the last. */
@@ -198,8 +201,8 @@ void pool_cancel_queued(struct gyre_pool *pool);
 size_t pool_waiting(struct gyre_pool *pool);
 size_t pool_running(const struct gyre_pool *pool);
 
-/* See to it that there is a job in the queue; false: none waits anywhere. */
-bool pool_has_jobs(struct gyre_pool *pool);
+/* Whether there is a job in the queue; takes those there that wait too long in a hand, as of `now`. */
+bool pool_has_jobs(struct gyre_pool *pool, uint64_t now);
 
 /* Take a job out of the queue for `worker` to run, and perhaps more into its hand; lets go of the
  * lock. */

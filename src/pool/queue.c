@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "pool/core.h"
 
-/* A hand has been out for too long if for each thread so many others have been filled since. */
-enum { PATIENCE = 2 };
+/* About what it takes until a worker that sleeps is awake. */
+#define WAKE_TIME GYRE_US(10)
 
 /* ---- from the intake to the queue */
 
@@ -19,6 +19,7 @@ static void enqueue_all(struct gyre_pool *pool, struct gyre_link *newest)
     for (struct gyre_link *link = newest; link; link = next) {
         struct gyre_work *work = work_of_link(link);
 
+        mailbox_follow_trail(link);
         next = link->next;
         list_prepend(&fresh[work_state_of(work) == WORK_QUEUED_LOW], link);
         pool->queued++;
@@ -92,11 +93,11 @@ static void put_all_back(struct gyre_pool *pool)
 }
 
 /* A long job among short ones must not keep those behind it from the other workers. */
-static void put_back_what_waits(struct gyre_pool *pool)
+static void put_back_overdue(struct gyre_pool *pool, uint64_t now)
 {
-    struct worker *oldest = oldest_hand(pool);
+    struct worker *oldest;
 
-    if (oldest && pool->fills - oldest->filled > (uint64_t)PATIENCE * pool->threads)
+    while ((oldest = oldest_hand(pool)) && (int64_t)(now - oldest->filled - HAND_PATIENCE) >= 0)
         put_back(pool, oldest);
 }
 
@@ -112,17 +113,23 @@ static void put_in_hand(struct gyre_pool *pool, struct worker *worker)
     __atomic_store_n(slot, work, __ATOMIC_RELEASE);
 }
 
-/* The worker's share of what waits, if its jobs are short, so that it need not come for each. In a
- * bounded queue each place counts. */
+/* How many jobs a worker is to take along. In a bounded queue each place counts. */
+static unsigned hand_size(const struct gyre_pool *pool, const struct worker *worker)
+{
+    if (worker->pace == 0 || pool->opt.queue_limit > 0)
+        return 0;
+    uint64_t size = WAKE_TIME / worker->pace;
+    return size < HAND_SIZE ? (unsigned)size : HAND_SIZE;
+}
+
 static void fill_hand(struct gyre_pool *pool, struct worker *worker)
 {
-    size_t share =
-        worker->is_quick && pool->opt.queue_limit == 0 ? pool->queued / pool->threads : 0;
+    unsigned size = hand_size(pool, worker);
 
     worker->held = worker->tried = 0;
-    while (worker->held < HAND_SIZE && worker->held < share && !list_is_empty(&pool->queue[0]))
+    while (worker->held < size && !list_is_empty(&pool->queue[0]))
         put_in_hand(pool, worker);
-    worker->filled = ++pool->fills;
+    worker->filled = worker->now;
     if (worker->held > 0)
         list_append(&pool->hands, &worker->in_hands);
 }
@@ -145,10 +152,10 @@ static int start_worker(struct gyre_pool *pool)
 
 /* Whether more jobs wait than workers are on the way. If not, from now on whoever submits another one
  * calls somebody, should there be as many as jobs. */
-static bool needs_worker(struct gyre_pool *pool, size_t held)
+static bool needs_worker(struct gyre_pool *pool, unsigned held)
 {
     for (;;) {
-        size_t waiting = pool->queued + held;
+        size_t waiting = pool->queued + (held > 0 && pool->watching == 0);
         size_t coming = pool->starting + __atomic_load_n(&pool->returning, __ATOMIC_RELAXED);
 
         if (waiting > coming)
@@ -161,7 +168,7 @@ static bool needs_worker(struct gyre_pool *pool, size_t held)
 
 /* See to it that somebody looks at what waits, in the queue and `held` by the caller: who is about to
  * anyway, a sleeping worker, new ones, or those that are busy now. True: signal a sleeping one. */
-static bool call_worker(struct gyre_pool *pool, size_t held)
+static bool call_worker(struct gyre_pool *pool, unsigned held)
 {
     if (pool->waking > 0)
         return false;
@@ -178,7 +185,7 @@ static bool call_worker(struct gyre_pool *pool, size_t held)
     return false;
 }
 
-static void release(struct gyre_pool *pool, size_t held)
+static void release(struct gyre_pool *pool, unsigned held)
 {
     bool is_called = call_worker(pool, held);
 
@@ -194,11 +201,10 @@ void pool_release(struct gyre_pool *pool)
 
 /* ---- taking */
 
-bool pool_has_jobs(struct gyre_pool *pool)
+bool pool_has_jobs(struct gyre_pool *pool, uint64_t now)
 {
     take_in(pool);
-    while (pool->queued == 0 && !list_is_empty(&pool->hands))
-        put_back(pool, oldest_hand(pool));
+    put_back_overdue(pool, now);
     return pool->queued > 0;
 }
 
@@ -212,8 +218,6 @@ static void count_busy(struct gyre_pool *pool)
 
 struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker)
 {
-    put_back_what_waits(pool);
-
     struct gyre_work *work = work_of_link(list_pop(&pool->queue[list_is_empty(&pool->queue[0])]));
     pool->queued--;
     work_set_state(work, WORK_RUNNING);

@@ -6,9 +6,6 @@
 #include "os/thread.h"
 #include "pool/core.h"
 
-/* Jobs that take less on average are taken several at a time: about what it costs to wake a worker. */
-#define QUICK GYRE_US(5)
-
 static THREAD_LOCAL struct gyre_pool *this_pool;
 
 struct gyre_pool *worker_pool(void)
@@ -97,38 +94,57 @@ static void come_back(struct worker *worker)
 static void run_works(struct worker *worker)
 {
     uint64_t start = worker->now;
-    unsigned done = 0;
+    uint64_t done = 0;
 
     for (struct gyre_work *work = pool_take(worker->pool, worker); work;
          work = worker_next(worker)) {
         run_work(worker, work);
         done++;
     }
-    worker->is_quick = worker->now - start < done * QUICK;
+    worker->pace = (worker->now - start) / done + 1;
     come_back(worker);
 }
 
 /* ---- the life of a thread, with the lock */
+
+/* Whether nobody else will find out if a job waits too long in a hand. */
+static bool needs_watcher(const struct gyre_pool *pool)
+{
+    return !list_is_empty(&pool->hands) && pool->watching == 0;
+}
+
+/* Sleep until called, or there is another reason to look; this may be one who watches the hands. */
+static void sleep_until(struct worker *worker, uint64_t deadline)
+{
+    struct gyre_pool *pool = worker->pool;
+    bool watches = needs_watcher(pool);
+
+    if (watches)
+        deadline = gyre_time_add(worker->now, HAND_PATIENCE);
+    pool->sleeping++;
+    pool->watching += watches;
+    (void)worker_cond_wait(&pool->work_came, &pool->lock, deadline);
+    pool->watching -= watches;
+    pool->sleeping--;
+    if (pool->waking > 0)
+        pool->waking--;
+    worker->now = clock_now();
+}
 
 /* Sleep until there is work. False: this thread is to end. */
 static bool sleep_for_work(struct worker *worker)
 {
     struct gyre_pool *pool = worker->pool;
     uint64_t deadline = gyre_time_add(worker->now, pool->opt.idle_time);
-    bool is_idle = false; /* for long enough */
 
-    while (!pool_has_jobs(pool) && !pool->is_destroyed) {
+    while (!pool_has_jobs(pool, worker->now) && !pool->is_destroyed) {
         bool stays = pool->threads <= pool->opt.min_threads;
 
         if (!mailbox_set_idle(&pool->intake))
             continue;
-        if (is_idle && !stays)
+        if (!stays && worker->now >= deadline && !needs_watcher(pool))
             return false;
-        pool->sleeping++;
-        is_idle = !worker_cond_wait(&pool->work_came, &pool->lock, stays ? GYRE_NEVER : deadline);
-        pool->sleeping--;
-        if (pool->waking > 0)
-            pool->waking--;
+        sleep_until(worker, stays ? GYRE_NEVER : deadline);
     }
     return pool->queued > 0;
 }
@@ -166,13 +182,8 @@ void *worker_main(void *arg)
     pool_lock(pool);
     list_append(&pool->workers, &worker.in_pool);
     pool->starting--;
-    for (;;) {
-        while (pool_has_jobs(pool))
-            run_works(&worker);
-        if (!sleep_for_work(&worker))
-            break;
-        worker.now = clock_now();
-    }
+    while (pool_has_jobs(pool, worker.now) || sleep_for_work(&worker))
+        run_works(&worker);
     leave_pool(&worker);
     return NULL;
 }

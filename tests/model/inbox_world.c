@@ -65,6 +65,7 @@ struct world_signals world_signals;
 #include "base/error.c"
 #include "base/memory.c"
 #include "base/options.c"
+#include "os/mailbox.c"
 #include "os/poller.c"
 #include "os/signal_table.c"
 #include "os/thread.c"
