@@ -24,7 +24,8 @@
  * There may be any number of pools; one may serve several loops. Where jobs are submitted, NULL is
  * the loop's own pool, which is made with the default options when it is first used and ends with
  * the loop. Jobs are started in the order in which they were submitted, those of low priority when
- * there are no others.
+ * there are no others. Where jobs take microseconds, a worker takes several at a time; should one
+ * of them be long after all, the others get those behind it within a millisecond or so.
  *
  * JOBS. What runs on a worker must not touch the loop or anything else that belongs to its thread;
  * it may use what it was given and the functions that are for any thread. Every job that was
