@@ -222,8 +222,14 @@ static inline uint32_t coarse(uint64_t time)
 
 /* ---- worker.c */
 
-/* What each thread of a pool does. */
+/* What each thread of a pool does; the same, but for what is about threads: take jobs until it is to
+ * end. */
 void *worker_main(void *arg);
+void worker_live(struct worker *worker);
+
+/* Its steps, without the lock: run a job and send it home; be back with the lock, with no job. */
+void worker_run(struct worker *worker, struct gyre_work *work);
+void worker_come_back(struct worker *worker);
 
 /* The pool whose worker the calling thread is, or NULL. */
 struct gyre_pool *worker_pool(void);

@@ -61,7 +61,7 @@ static void announce_return(struct worker *worker)
     __atomic_store_n(&worker->is_running, false, __ATOMIC_RELAXED);
 }
 
-static void run_work(struct worker *worker, struct gyre_work *work)
+void worker_run(struct worker *worker, struct gyre_work *work)
 {
     uint64_t start = worker->now;
 
@@ -75,8 +75,7 @@ static void run_work(struct worker *worker, struct gyre_work *work)
     work_end(work);
 }
 
-/* Back at the lock, with no job any more. */
-static void come_back(struct worker *worker)
+void worker_come_back(struct worker *worker)
 {
     struct gyre_pool *pool = worker->pool;
 
@@ -98,11 +97,11 @@ static void run_works(struct worker *worker)
 
     for (struct gyre_work *work = pool_take(worker->pool, worker); work;
          work = worker_next(worker)) {
-        run_work(worker, work);
+        worker_run(worker, work);
         done++;
     }
     worker->pace = (worker->now - start) / done + 1;
-    come_back(worker);
+    worker_come_back(worker);
 }
 
 /* ---- the life of a thread, with the lock */
@@ -171,19 +170,25 @@ static void leave_pool(struct worker *worker)
         (void)pthread_join(last, NULL);
 }
 
+void worker_live(struct worker *worker)
+{
+    struct gyre_pool *pool = worker->pool;
+
+    list_init(&worker->in_hands);
+    pool_lock(pool);
+    list_append(&pool->workers, &worker->in_pool);
+    pool->starting--;
+    while (pool_has_jobs(pool, worker->now) || sleep_for_work(worker))
+        run_works(worker);
+    leave_pool(worker);
+}
+
 void *worker_main(void *arg)
 {
     struct worker worker = { .pool = arg, .now = clock_now() };
-    struct gyre_pool *pool = arg;
 
-    this_pool = pool;
-    sys_name_thread(pool->name);
-    list_init(&worker.in_hands);
-    pool_lock(pool);
-    list_append(&pool->workers, &worker.in_pool);
-    pool->starting--;
-    while (pool_has_jobs(pool, worker.now) || sleep_for_work(&worker))
-        run_works(&worker);
-    leave_pool(&worker);
+    this_pool = arg;
+    sys_name_thread(worker.pool->name);
+    worker_live(&worker);
     return NULL;
 }
