@@ -210,10 +210,11 @@ int gyre_pool_get_stats(struct gyre_pool *pool, struct gyre_pool_stats *stats)
 
     size_t size = stats->size;
     pool_lock(pool);
+    size_t waiting = pool_waiting(pool); /* first: it may be more than ever */
     *stats = pool->stats;
     stats->threads = pool->threads;
     stats->busy = (unsigned)pool_running(pool);
-    stats->queued = pool_waiting(pool);
+    stats->queued = waiting;
     struct pool_counts counts = count_all(pool);
     pool_unlock(pool);
     stats->size = size;
