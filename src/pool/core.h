@@ -204,6 +204,9 @@ size_t pool_running(const struct gyre_pool *pool);
 /* Whether there is a job in the queue; takes those there that wait too long in a hand, as of `now`. */
 bool pool_has_jobs(struct gyre_pool *pool, uint64_t now);
 
+/* Whether nobody will find out if a job waits too long in a hand. */
+bool pool_needs_watcher(const struct gyre_pool *pool);
+
 /* Take a job out of the queue for `worker` to run, and perhaps more into its hand; lets go of the
  * lock. */
 struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker);

@@ -101,6 +101,24 @@ static void put_back_overdue(struct gyre_pool *pool, uint64_t now)
         put_back(pool, oldest);
 }
 
+static size_t jobs_in_hands(const struct gyre_pool *pool)
+{
+    size_t jobs = 0;
+
+    for (struct gyre_link *link = pool->hands.next; link != &pool->hands; link = link->next) {
+        const struct worker *worker = container_of(link, struct worker, in_hands);
+
+        for (unsigned i = 0; i < worker->held; i++)
+            jobs += __atomic_load_n(&worker->hand[i], __ATOMIC_RELAXED) != NULL;
+    }
+    return jobs;
+}
+
+bool pool_needs_watcher(const struct gyre_pool *pool)
+{
+    return pool->watching == 0 && jobs_in_hands(pool) > 0;
+}
+
 static void put_in_hand(struct gyre_pool *pool, struct worker *worker)
 {
     struct gyre_work **slot = &worker->hand[worker->held++];
@@ -152,10 +170,10 @@ static int start_worker(struct gyre_pool *pool)
 
 /* Whether more jobs wait than workers are on the way. If not, from now on whoever submits another one
  * calls somebody, should there be as many as jobs. */
-static bool needs_worker(struct gyre_pool *pool, unsigned held)
+static bool needs_worker(struct gyre_pool *pool)
 {
     for (;;) {
-        size_t waiting = pool->queued + (held > 0 && pool->watching == 0);
+        size_t waiting = pool->queued + pool_needs_watcher(pool);
         size_t coming = pool->starting + __atomic_load_n(&pool->returning, __ATOMIC_RELAXED);
 
         if (waiting > coming)
@@ -166,14 +184,14 @@ static bool needs_worker(struct gyre_pool *pool, unsigned held)
     }
 }
 
-/* See to it that somebody looks at what waits, in the queue and `held` by the caller: who is about to
- * anyway, a sleeping worker, new ones, or those that are busy now. True: signal a sleeping one. */
-static bool call_worker(struct gyre_pool *pool, unsigned held)
+/* See to it that somebody looks at what waits, in the queue and in hands: who is about to anyway, a
+ * sleeping worker, new ones, or those that are busy now. True: signal a sleeping one. */
+static bool call_worker(struct gyre_pool *pool)
 {
     if (pool->waking > 0)
         return false;
     while (pool->sleeping > 0 || pool->threads < pool->opt.max_threads) {
-        if (!needs_worker(pool, held))
+        if (!needs_worker(pool))
             return false;
         if (pool->sleeping > 0) {
             pool->waking++;
@@ -185,18 +203,13 @@ static bool call_worker(struct gyre_pool *pool, unsigned held)
     return false;
 }
 
-static void release(struct gyre_pool *pool, unsigned held)
+void pool_release(struct gyre_pool *pool)
 {
-    bool is_called = call_worker(pool, held);
+    bool is_called = call_worker(pool);
 
     pool_unlock(pool);
     if (is_called)
         (void)pthread_cond_signal(&pool->work_came);
-}
-
-void pool_release(struct gyre_pool *pool)
-{
-    release(pool, 0);
 }
 
 /* ---- taking */
@@ -205,6 +218,8 @@ bool pool_has_jobs(struct gyre_pool *pool, uint64_t now)
 {
     take_in(pool);
     put_back_overdue(pool, now);
+    if (list_is_empty(&pool->queue[0]) && pool->queued > 0)
+        put_all_back(pool); /* those of low priority come after them */
     return pool->queued > 0;
 }
 
@@ -225,7 +240,7 @@ struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker)
     count_busy(pool);
     fill_hand(pool, worker);
     pool_tell_waiters(pool);
-    release(pool, worker->held);
+    pool_release(pool);
     return work;
 }
 
@@ -353,15 +368,7 @@ int pool_submit(struct gyre_pool *pool, struct gyre_work *work, unsigned flags)
 size_t pool_waiting(struct gyre_pool *pool)
 {
     take_in(pool);
-
-    size_t waiting = pool->queued;
-    for (struct gyre_link *link = pool->hands.next; link != &pool->hands; link = link->next) {
-        const struct worker *worker = container_of(link, struct worker, in_hands);
-
-        for (unsigned i = 0; i < worker->held; i++)
-            waiting += __atomic_load_n(&worker->hand[i], __ATOMIC_RELAXED) != NULL;
-    }
-    return waiting;
+    return pool->queued + jobs_in_hands(pool);
 }
 
 size_t pool_running(const struct gyre_pool *pool)

@@ -106,17 +106,11 @@ static void run_works(struct worker *worker)
 
 /* ---- the life of a thread, with the lock */
 
-/* Whether nobody else will find out if a job waits too long in a hand. */
-static bool needs_watcher(const struct gyre_pool *pool)
-{
-    return !list_is_empty(&pool->hands) && pool->watching == 0;
-}
-
 /* Sleep until called, or there is another reason to look; this may be one who watches the hands. */
 static void sleep_until(struct worker *worker, uint64_t deadline)
 {
     struct gyre_pool *pool = worker->pool;
-    bool watches = needs_watcher(pool);
+    bool watches = pool_needs_watcher(pool);
 
     if (watches)
         deadline = gyre_time_add(worker->now, HAND_PATIENCE);
@@ -141,7 +135,7 @@ static bool sleep_for_work(struct worker *worker)
 
         if (!mailbox_set_idle(&pool->intake))
             continue;
-        if (!stays && worker->now >= deadline && !needs_watcher(pool))
+        if (!stays && worker->now >= deadline && !pool_needs_watcher(pool))
             return false;
         sleep_until(worker, stays ? GYRE_NEVER : deadline);
     }
