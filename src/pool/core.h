@@ -38,7 +38,7 @@
 
 #include <errno.h>
 
-enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 64 };
+enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 32 };
 
 /* In call.repeats, which only timers use. Changed with the lock, but for what a worker does with
  * what it has in hand. */
@@ -171,6 +171,9 @@ static inline void pool_unlock(struct gyre_pool *pool)
 
 /* As gyre_pool_destroy, also for a loop's own pool. */
 int pool_destroy(struct gyre_pool *pool, uint64_t max_wait);
+
+/* About what it takes until a worker that sleeps is awake. */
+#define WAKE_TIME GYRE_US(10)
 
 /* A hand is left alone for so long. */
 #define HAND_PATIENCE GYRE_MS(1)

@@ -3,9 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "pool/core.h"
 
-/* About what it takes until a worker that sleeps is awake. */
-#define WAKE_TIME GYRE_US(10)
-
 /* ---- from the intake to the queue */
 
 /* Enqueue works linked by `next`, the newest first. */
