@@ -219,10 +219,10 @@ GYRE_API int gyre_future_set_cancel(struct gyre_future *f, const struct gyre_fut
 
 /* Settle it with a value; ends your side, also when it comes too late.
  *
- * Ownership:  the value goes to the future, also on error: `drop`, which may be NULL, is called for
- *             a value that comes too late before this returns.
- * Errors:     -EALREADY it is settled; -EINVAL it was not made by gyre_future_create. On the wrong
- *             thread, -EPERM, nothing happens, not even drop.
+ * Ownership:  the value goes to the future, also with -EALREADY: `drop`, which may be NULL, is then
+ *             called before this returns. Refused for another reason, it stays yours, and so does
+ *             your side of the future.
+ * Errors:     -EALREADY it is settled; -EINVAL it was not made by gyre_future_create.
  */
 GYRE_API int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_fn *drop);
 
@@ -233,8 +233,8 @@ GYRE_API int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_f
  */
 GYRE_API int gyre_future_fail(struct gyre_future *f, int err);
 
-/* The same with words, a string that outlives the future, and with a detail that it will drop; both
- * may be NULL. */
+/* The same with words, a string that outlives the future, and with a detail that it will drop, as
+ * gyre_future_resolve does a value; both may be NULL. */
 GYRE_API int gyre_future_fail_with(struct gyre_future *f, int err, const char *message,
                                    void *detail, gyre_drop_fn *drop);
 

@@ -190,6 +190,16 @@ static void error_must_be_negative(void **state)
     gyre_future_unref(p->f);
 }
 
+static void value_for_no_future_stays_the_producers(void **state)
+{
+    struct parcel parcel = { 0 };
+
+    (void)state;
+    assert_int_equal(gyre_future_resolve(NULL, &parcel, drop_parcel), -EINVAL);
+    assert_int_equal(gyre_future_fail_with(NULL, -EIO, "no", &parcel, drop_parcel), -EINVAL);
+    assert_int_equal(parcel.drops, 0);
+}
+
 /* Operations of the library are their own producers. */
 static void operation_is_not_settled_by_others(void **state)
 {
@@ -197,7 +207,7 @@ static void operation_is_not_settled_by_others(void **state)
     struct parcel parcel = { 0 };
 
     assert_int_equal(gyre_future_resolve(sleep, &parcel, drop_parcel), -EINVAL);
-    assert_int_equal(gyre_future_fail(sleep, -EIO), -EINVAL);
+    assert_int_equal(gyre_future_fail_with(sleep, -EIO, "no", &parcel, drop_parcel), -EINVAL);
     assert_int_equal(gyre_future_set_cancel(sleep, &promise_ops, NULL), -EINVAL);
     gyre_future_abandon(sleep);
     assert_int_equal(gyre_future_state(sleep), GYRE_FUTURE_PENDING);
@@ -378,6 +388,7 @@ int main(void)
         FUTURE_TEST(who_comes_too_late_changes_nothing_and_his_value_is_dropped),
         FUTURE_TEST(producer_may_come_after_the_last_consumer_has_left),
         FUTURE_TEST(error_must_be_negative),
+        FUTURE_TEST(value_for_no_future_stays_the_producers),
         FUTURE_TEST(operation_is_not_settled_by_others),
         FUTURE_TEST(value_is_taken_or_dropped_exactly_once),
         FUTURE_TEST(value_null_is_a_value_too),
