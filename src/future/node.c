@@ -232,13 +232,20 @@ int node_cancel_by_detaching(struct gyre_future *f)
     return 0;
 }
 
+void node_let_go(struct node *node, struct gyre_future *input)
+{
+    if (input->refs > 1 && node_kind_of(node)->owns) /* never a constant one, which has none */
+        input->flags &= (uint16_t)~FUTURE_OWNED;
+    future_let_go(input);
+}
+
 void node_fini(struct gyre_future *f)
 {
     struct node *node = node_of(f);
 
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node)
-            future_let_go(node->edges[i].source);
+            node_let_go(node, node->edges[i].source);
 }
 
 /* ---- looking at it */

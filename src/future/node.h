@@ -109,6 +109,9 @@ struct gyre_future *node_failure(const struct node *node, size_t nth);
 /* Ask all inputs that are pending to stop, in order. */
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause);
 
+/* Give back the reference to an input. Whoever holds another may hand it to a new owner. */
+void node_let_go(struct node *node, struct gyre_future *input);
+
 /* Stop waiting for the inputs. */
 void node_detach(struct node *node);
 

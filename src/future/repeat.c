@@ -30,7 +30,7 @@ static void run_repeat(struct step *step)
     struct gyre_future *next = repeat->next(done, repeat->arg);
 
     if (edge->node)
-        future_release(done);
+        node_let_go(&step->node, done);
     *edge = (struct edge){ .source = NULL };
     if (next)
         step_connect(step, edge, next);

@@ -72,6 +72,31 @@ static void input_with_a_reference_of_its_own_outlasts_all(void **state)
     ASSERT_TRACE(fixture, DROP + 0);
 }
 
+static void input_is_free_for_others_once_its_owner_is_gone(void **state)
+{
+    (void)state;
+    make_ops(1, in);
+    gyre_future_ref(in[0]);
+    struct gyre_future *first = all(1);
+    resolve_op(0);
+    assert_refused(all(1), -EBUSY);
+    gyre_future_unref(first);
+    struct gyre_future *second = all(1);
+    assert_ok(second);
+    gyre_future_unref(second);
+}
+
+static void input_of_which_one_looks_on_stays_its_owners(void **state)
+{
+    (void)state;
+    make_ops(1, in);
+    struct gyre_future *owner = all(1);
+    gyre_future_unref(gyre_wait(fixture->loop, GYRE_WAIT_ALL, 1, in, GYRE_NEVER));
+    assert_refused(all(1), -EBUSY);
+    resolve_op(0);
+    gyre_future_unref(owner);
+}
+
 static void errors_of_inputs_are_seen_once_they_are_those_of_all(void **state)
 {
     (void)state;
@@ -205,6 +230,8 @@ int main(void)
         OP_TEST(detached_all_goes_on),
         OP_TEST(values_are_dropped_with_all_unless_they_were_taken),
         OP_TEST(input_with_a_reference_of_its_own_outlasts_all),
+        OP_TEST(input_is_free_for_others_once_its_owner_is_gone),
+        OP_TEST(input_of_which_one_looks_on_stays_its_owners),
         OP_TEST(errors_of_inputs_are_seen_once_they_are_those_of_all),
         OP_TEST(error_of_all_that_nobody_looks_at_is_reported_once),
         OP_TEST(error_during_the_cleanup_of_a_dropped_all_is_reported),

@@ -132,9 +132,12 @@ static inline void free_future(int i)
     f->is_free = true;
     if (f->value)
         m.is_dropped[f->value] = true;
-    for (int k = 0; k < f->count; k++)
-        if (f->input[k] != NONE)
-            release(f->input[k]);
+    for (int k = 0; k < f->count; k++) {
+        if (f->input[k] == NONE)
+            continue;
+        m.f[f->input[k]].is_owned = m.f[f->input[k]].is_owned && f->kind == WAIT;
+        release(f->input[k]);
+    }
     if (f->kind != JOIN)
         return;
     for (int child = 0; child < FUTURES; child++) /* those that have failed */
