@@ -138,7 +138,8 @@ struct gyre_group;
 
 enum gyre_group_flags {
     GYRE_GROUP_SUPERVISE = 1, /* a child that fails does not cancel the others */
-    GYRE_GROUP_REPORT = 2,    /* nor does its error count: it goes to the loop's error hook */
+    GYRE_GROUP_REPORT = 2,    /* nor does its error count: it goes to the loop's error hook, unless
+                                 somebody has looked at it or gyre_future_ignore_error was called */
 };
 
 /* Make a group, with a scope of its own below the current one.

@@ -105,6 +105,12 @@ static void keep_failure(struct gyre_group *group, struct node *node, struct gyr
         (void)scope_cancel_for(&group->scope, GYRE_REASON_SIBLING);
 }
 
+/* A constant failure says so of itself, but nobody has heard that the child could not start. */
+static bool is_looked_at(const struct gyre_future *input)
+{
+    return input->futures && input->flags & FUTURE_OBSERVED;
+}
+
 /* Its outcome: NULL, it had nothing to wait for. */
 static void end_child(struct node *node, struct gyre_future *input)
 {
@@ -121,7 +127,7 @@ static void end_child(struct node *node, struct gyre_future *input)
         future_settle_ok(&node->f, NULL, NULL);
         future_release(&node->f);
     }
-    if (has_failed && is_reporting)
+    if (has_failed && is_reporting && !is_looked_at(input))
         future_report(input, group->join.futures->loop); /* which may close the loop */
     maybe_end(group);
 }

@@ -1,5 +1,6 @@
 /* Groups: when the join settles, and with what. Children are in group_child_test.c, cancellation from
- * outside in group_cancel_test.c, the end of the loop in group_close_test.c.
+ * outside in group_cancel_test.c, what the error hook hears in group_report_test.c, the end of the loop
+ * in group_close_test.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "future/groups.h"
@@ -257,64 +258,6 @@ static void failure_that_was_taken_outlives_the_group(void **state)
     gyre_future_unref(failure);
 }
 
-static void error_reported(struct gyre_loop *loop, const struct gyre_loop_error *error, void *arg)
-{
-    (void)loop;
-    assert_int_equal(error->kind, GYRE_ERROR_UNOBSERVED);
-    record(arg, -error->err);
-}
-
-static void join_that_failed_unseen_is_reported_once_for_all_errors(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    assert_int_equal(gyre_loop_on_error(f->loop, error_reported, f), 0);
-    make_group(f, GYRE_GROUP_SUPERVISE);
-    start_kids(f, 1, 2, false);
-    join_group();
-    fail_op(1, -EIO);
-    fail_op(2, -EPIPE);
-    release_ops(1, 2);
-    assert_int_equal(f->trace_count, 0);
-    end_group();
-    ASSERT_TRACE(f, EIO);
-}
-
-static void errors_of_a_group_that_was_looked_at_are_not_reported(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    assert_int_equal(gyre_loop_on_error(f->loop, error_reported, f), 0);
-    make_group(f, GYRE_GROUP_SUPERVISE);
-    start_kids(f, 1, 2, false);
-    fail_op(1, -EIO);
-    fail_op(2, -EPIPE);
-    release_ops(1, 2);
-    assert_failed(join_group(), -EIO);
-    end_group();
-    assert_int_equal(f->trace_count, 0);
-}
-
-static void errors_of_a_group_that_reports_go_to_the_hook_and_do_not_count(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    assert_int_equal(gyre_loop_on_error(f->loop, error_reported, f), 0);
-    make_group(f, GYRE_GROUP_REPORT);
-    start_kids(f, 1, 3, false);
-    join_group();
-    fail_op(2, -EIO);
-    fail_op(1, -EPIPE);
-    ASSERT_TRACE(f, EIO, EPIPE);
-    assert_op_state(3, GYRE_FUTURE_PENDING);
-    resolve_op(3);
-    assert_state(join, GYRE_FUTURE_OK);
-    assert_null(gyre_future_failure(join, 0));
-    release_ops(1, 3);
-    end_group();
-    ASSERT_TRACE(f, EIO, EPIPE);
-}
-
 /* ------------------------------------------------------------------ life and refusals */
 
 static void group_that_is_given_up_cancels_its_children(void **state)
@@ -343,19 +286,6 @@ static void group_that_is_given_up_lasts_until_its_children_have_finished(void *
     assert_op_state(2, GYRE_FUTURE_CANCELLED);
     end_op(1);
     release_ops(1, 2);
-}
-
-static void error_of_a_group_that_is_given_up_is_reported(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    assert_int_equal(gyre_loop_on_error(f->loop, error_reported, f), 0);
-    make_group(f, 0);
-    start_kids(f, 1, 1, true);
-    end_group();
-    fail_op(1, -EPIPE);
-    ASSERT_TRACE(f, 1, EPIPE);
-    release_ops(1, 1);
 }
 
 static void joined_group_goes_on_without_its_handle(void **state)
@@ -505,12 +435,8 @@ int main(void)
         GROUP_TEST(supervised_children_do_not_mind_each_other),
         GROUP_TEST(failures_can_be_taken_oldest_first),
         GROUP_TEST(failure_that_was_taken_outlives_the_group),
-        GROUP_TEST(join_that_failed_unseen_is_reported_once_for_all_errors),
-        GROUP_TEST(errors_of_a_group_that_was_looked_at_are_not_reported),
-        GROUP_TEST(errors_of_a_group_that_reports_go_to_the_hook_and_do_not_count),
         GROUP_TEST(group_that_is_given_up_cancels_its_children),
         GROUP_TEST(group_that_is_given_up_lasts_until_its_children_have_finished),
-        GROUP_TEST(error_of_a_group_that_is_given_up_is_reported),
         GROUP_TEST(joined_group_goes_on_without_its_handle),
         GROUP_TEST(join_that_is_given_up_leaves_the_group_alone),
         GROUP_TEST(continuation_of_the_join_runs_after_that_of_the_last_child),
