@@ -21,9 +21,9 @@
  * is asked once to be undone, and one that is started in it later is cancelled from the start and
  * does nothing. A shielded scope does not hear of what happens above it.
  *
- * A cancelled future remembers which scope it was, the outermost one if several: only the code that
- * owns that scope should handle the cancellation (gyre_scope_caused), all others return the future
- * unchanged.
+ * A cancelled future remembers which scope it was: the outermost cancelled one that it is in, else
+ * that of the future it was taken over by. Only the code that owns that scope should handle the
+ * cancellation (gyre_scope_caused), all others return the future unchanged.
  *
  * Enter and leave bracket the calls that start operations, inside one callback. Callbacks begin in
  * the root scope, but for the functions that say otherwise.

@@ -200,11 +200,11 @@ static void leave_for_good(struct gyre_scope *scope)
 
 static void move_operations(struct gyre_scope *scope, struct gyre_scope *parent)
 {
-    if (scope_is_cancelled(parent))
-        request_operations(scope, parent);
     for (struct gyre_link *link = scope->operations.next; link != &scope->operations;
          link = link->next)
         container_of(link, struct gyre_future, member)->scope = parent;
+    if (scope_is_cancelled(parent))
+        request_operations(scope, parent);
     list_splice(&parent->operations, &scope->operations);
 }
 

@@ -17,13 +17,14 @@ void work_add(struct gyre_future *f)
 }
 
 /* Note who asks; false: there is nothing to ask, or it has been asked, or its loop is being closed and
- * will settle it. An outer scope that asks later is the cause nevertheless. */
+ * will settle it. What is in force in its scope is the cause, even if an inner scope has asked first;
+ * but it stays that of its own request if that came from no scope. */
 static bool note_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
 {
     if (!future_is_pending(f) || f->futures->is_closed)
         return false;
     if (f->flags & FUTURE_CANCELLING) {
-        if (cause != 0 && f->note.cause != 0)
+        if (cause != 0 && f->note.cause != 0 && cause == f->scope->cause)
             f->note.cause = cause;
         return false;
     }

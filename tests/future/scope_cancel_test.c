@@ -485,8 +485,50 @@ static void scope_is_not_the_cause_of_what_was_cancelled_for_itself(void **state
     end_scopes(1);
 }
 
-/* Operation 1 in scope 1 is asked for scope 1 first, and then for scope 2 by what is made of it. */
-static void scope_that_was_cancelled_before_does_not_become_the_cause_again(void **state)
+/* All is in scope 1, and asks its input, which is in scope 0. */
+static void scope_below_that_asks_later_is_not_the_cause(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    make_scope(f, 0, -1);
+    make_scope(f, 1, 0);
+    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
+    start_slow_op_in(f, 0, 1);
+    enter(1);
+    struct gyre_future *all = gyre_all(f->loop, 1, &ops[1].future);
+    leave(1);
+    cancel_scope(0);
+    cancel_scope(1);
+    assert_true(gyre_scope_caused(&scopes[1], all));
+    assert_true(gyre_scope_caused(&scopes[0], ops[1].future));
+    end_op(1);
+    gyre_future_unref(all);
+    end_scopes(2);
+}
+
+/* Operation 1 is in scope 0, and is asked for scope 1, below it, by all. */
+static void scope_above_that_asks_later_is_the_cause(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    make_scope(f, 0, -1);
+    make_scope(f, 1, 0);
+    start_slow_op_in(f, 0, 1);
+    enter(1);
+    struct gyre_future *all = gyre_all(f->loop, 1, &ops[1].future);
+    leave(1);
+    cancel_scope(1);
+    assert_true(gyre_scope_caused(&scopes[1], ops[1].future)); /* so far */
+    cancel_scope(0);
+    assert_true(gyre_scope_caused(&scopes[0], all));
+    assert_true(gyre_scope_caused(&scopes[0], ops[1].future));
+    end_op(1);
+    gyre_future_unref(all);
+    end_scopes(2);
+}
+
+/* Operation 1 was cancelled with scope 1; all, which then asks it, is in scope 2, beside that. */
+static void scope_that_an_operation_is_in_stays_the_cause(void **state)
 {
     struct fixture *f = fixture_of(state);
 
@@ -499,11 +541,11 @@ static void scope_that_was_cancelled_before_does_not_become_the_cause_again(void
     struct gyre_future *all = gyre_all(f->loop, 1, &ops[1].future);
     leave(2);
     cancel_scope(2);
-    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
+    assert_true(gyre_scope_caused(&scopes[1], ops[1].future));
     assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0); /* as it is */
-    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
-    cancel_scope(0); /* which skips scope 1 */
-    assert_true(gyre_scope_caused(&scopes[2], ops[1].future));
+    cancel_scope(0);                                              /* which skips scope 1 */
+    assert_true(gyre_scope_caused(&scopes[1], ops[1].future));
+    assert_true(gyre_scope_caused(&scopes[2], all));
     end_op(1);
     gyre_future_unref(all);
     end_scopes(3);
@@ -536,7 +578,9 @@ int main(void)
         SCOPE_TEST(outer_scope_that_is_cancelled_while_an_operation_is_undone_is_the_cause),
         SCOPE_TEST(outer_scope_is_not_the_cause_beyond_a_shield),
         SCOPE_TEST(scope_is_not_the_cause_of_what_was_cancelled_for_itself),
-        SCOPE_TEST(scope_that_was_cancelled_before_does_not_become_the_cause_again),
+        SCOPE_TEST(scope_below_that_asks_later_is_not_the_cause),
+        SCOPE_TEST(scope_above_that_asks_later_is_the_cause),
+        SCOPE_TEST(scope_that_an_operation_is_in_stays_the_cause),
     };
 
     return cmocka_run_group_tests_name("scope_cancel", tests, NULL, NULL);

@@ -118,7 +118,7 @@ static inline void request(int i, enum gyre_reason reason, int cause)
         f->is_cancelling = true;
         f->reason = reason;
         f->cause = cause;
-    } else if (cause && f->cause) {
+    } else if (cause && f->cause && cause == m.s[f->scope].cause) {
         f->cause = cause;
     }
 }
@@ -179,11 +179,13 @@ static inline void fini_scope(int s)
 {
     int parent = m.s[s].parent;
 
-    if (is_cancelled(parent))
-        request_in(s, parent);
-    for (int i = 0; i < FUTURES; i++)
-        if (m.f[i].kind && m.f[i].scope == s)
-            m.f[i].scope = parent;
+    for (int i = 0; i < FUTURES; i++) {
+        if (!m.f[i].kind || m.f[i].scope != s)
+            continue;
+        m.f[i].scope = parent;
+        if (is_cancelled(parent))
+            request(i, m.s[parent].cause_reason, m.s[parent].cause);
+    }
     for (int below = 1; below < SCOPES; below++) {
         if (!m.s[below].life || m.s[below].parent != s)
             continue;
