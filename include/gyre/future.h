@@ -45,7 +45,8 @@
  * ORDER. Continuations always run from the loop's queue, never inside the call that settles, in
  * the order in which they were registered. Futures made of other futures (gyre_all and so on) are
  * settled at once with the last of those, before anything else can happen, however deep they are
- * nested; the continuations of a future are queued before those of futures made of it. A cancel
+ * nested; the continuations of a future are queued before those of futures made of it. Of what is
+ * cancelled together all are asked before one is told what became of its inputs. A cancel
  * hook or drop function of yours that runs inside one of these calls may use every function here,
  * but its effects on futures made of others are delayed until the outer call ends.
  *

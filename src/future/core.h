@@ -8,8 +8,9 @@
  * after.
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
- * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
- * future is in it at most once (FUTURE_AT_WORK), which keeps its block.
+ * to stop, freeing them) goes through one list, `work`, first in first out but for requests, which come
+ * before the rest: nothing recurses, and a future is in it at most once (FUTURE_AT_WORK), which keeps
+ * its block.
  *
  * The constant futures that refused calls return have no `futures`; nothing is ever written to them.
  *
@@ -110,6 +111,7 @@ struct gyre_futures {
     bool is_working;
     struct gyre_future *work;
     struct gyre_future **work_end;
+    struct gyre_future **requests_end; /* in `work`: they come first */
     struct gyre_scope *current;
     struct block *blocks[BLOCK_CLASSES + 1]; /* by size / BLOCK_STEP */
     size_t free_size;                        /* of all blocks there */

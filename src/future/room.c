@@ -154,6 +154,7 @@ struct gyre_futures *futures_attach(struct gyre_loop *loop)
         .next_id = 1,
     };
     fs->work_end = &fs->work;
+    fs->requests_end = &fs->work;
     list_init(&fs->unobserved);
     list_init(&fs->signals);
     scope_init_root(fs);

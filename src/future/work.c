@@ -16,6 +16,23 @@ void work_add(struct gyre_future *f)
     fs->work_end = &f->next_work;
 }
 
+/* The same for one that is to be asked, before all that has settled is looked at: a future must know
+ * that it is being cancelled when it hears that its input was. */
+static void work_add_request(struct gyre_future *f)
+{
+    struct gyre_futures *fs = f->futures;
+
+    f->flags |= FUTURE_ASK;
+    if (f->flags & FUTURE_AT_WORK)
+        return;
+    f->flags |= FUTURE_AT_WORK;
+    f->next_work = *fs->requests_end;
+    *fs->requests_end = f;
+    if (fs->work_end == fs->requests_end)
+        fs->work_end = &f->next_work;
+    fs->requests_end = &f->next_work;
+}
+
 /* Note who asks; false: there is nothing to ask, or it has been asked, or its loop is being closed and
  * will settle it. What is in force in its scope is the cause, even if an inner scope has asked first;
  * but it stays that of its own request if that came from no scope. */
@@ -47,10 +64,8 @@ static void ask(struct gyre_future *f)
 
 void future_request(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
 {
-    if (!note_request(f, reason, cause))
-        return;
-    f->flags |= FUTURE_ASK;
-    work_add(f);
+    if (note_request(f, reason, cause))
+        work_add_request(f);
 }
 
 void future_request_now(struct gyre_future *f, enum gyre_reason reason, uint64_t cause)
@@ -142,12 +157,25 @@ void future_let_go(struct gyre_future *f)
         give_up(f);
 }
 
+/* Just taken out of the list. What has settled waits until all have been asked. */
+static void work_on_request(struct gyre_future *f)
+{
+    struct gyre_futures *fs = f->futures;
+
+    if (fs->requests_end == &f->next_work)
+        fs->requests_end = &fs->work;
+    f->flags &= (uint16_t)~FUTURE_ASK;
+    if (future_is_pending(f))
+        ask(f);
+    else
+        work_add(f);
+}
+
 static void work_on(struct gyre_future *f)
 {
     if (f->flags & FUTURE_ASK) {
-        f->flags &= (uint16_t)~FUTURE_ASK;
-        if (future_is_pending(f))
-            ask(f);
+        work_on_request(f);
+        return;
     }
     if (!future_is_pending(f)) {
         f->refs++;

@@ -238,6 +238,50 @@ static void all_of_a_scope_that_others_cancel_has_failed(void **state)
     end_scopes(1);
 }
 
+/* Operation 1 is in scope 0, and so is the outermost future, which is asked after it. What is between
+ * them is in no scope that is cancelled, and must not take that for a failure of its input. */
+static void owner_between_two_futures_of_a_scope_is_cancelled_and_has_not_failed(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    for (size_t i = 0; i < FORWARDING; i++) {
+        make_scope(f, 0, -1);
+        start_inputs_in(f, 0, false);
+        struct gyre_future *between = kinds[i](f);
+        enter(0);
+        struct gyre_future *made = gyre_within(gyre_future_ref(between), GYRE_NEVER);
+        leave(0);
+        cancel_scope(0);
+        assert_state(between, GYRE_FUTURE_CANCELLED);
+        assert_state(made, GYRE_FUTURE_CANCELLED);
+        assert_true(gyre_scope_caused(&scopes[0], between));
+        gyre_future_unref(made);
+        gyre_future_unref(between);
+        release_ops(1, 2);
+        end_scopes(1);
+    }
+}
+
+static void long_way_from_a_scope_to_itself_is_cancelled_and_has_not_failed(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    make_scope(f, 0, -1);
+    start_inputs_in(f, 0, false);
+    struct gyre_future *made = make_all(f);
+    for (int i = 0; i < 20; i++)
+        made = gyre_all(f->loop, 1, &made);
+    enter(0);
+    made = gyre_all(f->loop, 1, &made);
+    leave(0);
+    cancel_scope(0);
+    ASSERT_TRACE(f, 1, 2);
+    assert_state(made, GYRE_FUTURE_CANCELLED);
+    gyre_future_unref(made);
+    release_ops(1, 2);
+    end_scopes(1);
+}
+
 static void result_that_is_there_is_delivered_in_a_cancelled_scope(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -267,6 +311,8 @@ int main(void)
         SCOPE_TEST(future_made_in_a_cancelled_scope_is_cancelled_from_the_start),
         SCOPE_TEST(cancelled_scope_leaves_no_error_to_report),
         SCOPE_TEST(all_of_a_scope_that_others_cancel_has_failed),
+        SCOPE_TEST(owner_between_two_futures_of_a_scope_is_cancelled_and_has_not_failed),
+        SCOPE_TEST(long_way_from_a_scope_to_itself_is_cancelled_and_has_not_failed),
         SCOPE_TEST(result_that_is_there_is_delivered_in_a_cancelled_scope),
     };
 

@@ -87,7 +87,7 @@ static inline void tell(int i, int k)
         settle(i, GYRE_FUTURE_OK, 0);
 }
 
-/* ---- rule 2: a future that is pending is asked to stop, once */
+/* ---- rule 2: a future that is pending is asked to stop, once, and before rule 1 */
 
 static inline void unqueue(int i)
 {
@@ -148,45 +148,60 @@ static inline void free_future(int i)
 
 /* ---- all of them */
 
+static inline bool may_ask(int i)
+{
+    return m.f[i].kind && !m.f[i].is_free && is_pending(i) && m.f[i].is_cancelling &&
+           !m.f[i].was_asked;
+}
+
 /* Apply a rule to a future; false: none applies. */
-static inline bool step(int i, bool asks_first)
+static inline bool step(int i, bool is_asking)
 {
     struct model_future *f = &m.f[i];
-    bool may_ask = is_pending(i) && f->is_cancelling && !f->was_asked;
 
-    if (!f->kind || f->is_free)
-        return false;
-    if (may_ask && asks_first) {
+    if (is_asking && may_ask(i)) {
         ask(i);
         return true;
     }
+    if (!f->kind || f->is_free || is_asking)
+        return false;
     for (int k = 0; k < f->count; k++)
         if (f->is_linked[k] && f->input[k] != NONE && !is_pending(f->input[k])) {
             tell(i, k);
             return true;
         }
-    if (may_ask)
-        ask(i);
-    else if (f->refs == 0 && !is_pending(i))
-        free_future(i);
-    else
+    if (f->refs > 0 || is_pending(i))
         return false;
+    free_future(i);
     return true;
 }
 
-/* Serve the future that has waited longest: it is asked, and those that wait for it are told. */
-static inline bool serve_first(void)
+/* Whichever has waited longest, of those that may be asked or of all. */
+static inline int find_first(bool is_asking)
 {
     int first = NONE;
 
     for (int i = 0; i < FUTURES; i++)
-        if (m.f[i].kind && m.f[i].turn && (first == NONE || m.f[i].turn < m.f[first].turn))
+        if (m.f[i].kind && m.f[i].turn && (!is_asking || may_ask(i)) &&
+            (first == NONE || m.f[i].turn < m.f[first].turn))
             first = i;
+    return first;
+}
+
+/* Serve the future that has waited longest: it is asked, or else those that wait for it are told. */
+static inline bool serve_first(void)
+{
+    int first = find_first(true);
+
+    if (first != NONE) {
+        m.f[first].turn = 0;
+        ask(first);
+        return true;
+    }
+    first = find_first(false);
     if (first == NONE)
         return false;
     m.f[first].turn = 0;
-    if (is_pending(first) && m.f[first].is_cancelling && !m.f[first].was_asked)
-        ask(first);
     for (int i = 0; i < FUTURES && !is_pending(first); i++)
         for (int k = 0; k < m.f[i].count && m.f[i].kind; k++)
             if (m.f[i].is_linked[k] && m.f[i].input[k] == first)
@@ -194,24 +209,25 @@ static inline bool serve_first(void)
     return true;
 }
 
-static inline void apply_rules(void)
+/* Apply one rule to some future: nobody is told of anything while somebody can be asked. */
+static inline bool apply_one(void)
 {
     static const int strides[] = { 1, 5, 7, 11, 13, 17, 19, 23, 25, 29, 31, 35, 37, 41, 43, 47 };
-    bool changed = true;
+    int first = m.order.state ? random_index(&m.order, FUTURES) : 0;
+    int stride = m.order.state ? strides[random_index(&m.order, (int)ARRAY_LEN(strides))] : 1;
 
-    while (!m.order.state && serve_first())
-        ;
-    while (changed) {
-        int first = m.order.state ? random_index(&m.order, FUTURES) : 0;
-        int stride = m.order.state ? strides[random_index(&m.order, (int)ARRAY_LEN(strides))] : 1;
-        bool asks_first = m.order.state && random_chance(&m.order, 50);
+    for (int n = 0; n < 2 * FUTURES; n++)
+        if (step((first + n * stride) % FUTURES, n < FUTURES))
+            return true;
+    return false;
+}
 
-        changed = false;
-        for (int n = 0; n < FUTURES && !changed; n++)
-            changed = step((first + n * stride) % FUTURES, asks_first);
+static inline void apply_rules(void)
+{
+    do {
         while (!m.order.state && serve_first())
             ;
-    }
+    } while (apply_one());
 }
 
 /* ---- time, and the queue */
