@@ -26,7 +26,9 @@
  * cancellation (gyre_scope_caused), all others return the future unchanged.
  *
  * Enter and leave bracket the calls that start operations, inside one callback. Callbacks begin in
- * the root scope, but for the functions that say otherwise.
+ * the root scope, whatever is entered where the loop is run, but for the functions that say
+ * otherwise. When the run returns, the scope is current that was before. One that a callback does
+ * not leave stays entered until then, or until the next of those functions.
  *
  * GROUPS. A group is a scope that owns its children, and a future, its join, which is settled when
  * the last of them has finished, cleanup included. So nothing that was started can get lost, and no
@@ -83,13 +85,13 @@ GYRE_API void gyre_scope_fini(struct gyre_scope *scope);
 
 /* Make it the current scope. Those entered in between must be left before this one.
  *
- * Errors:     -EALREADY it is entered already.
+ * Errors:     -EALREADY it is entered already, or by whoever runs the loop, or the callback began in it.
  */
 GYRE_API int gyre_scope_enter(struct gyre_scope *scope);
 
 /* Make the scope current again that was when this one was entered.
  *
- * Errors:     -EINVAL it is not the current scope.
+ * Errors:     -EINVAL it is not the current scope, or the callback began in it.
  */
 GYRE_API int gyre_scope_leave(struct gyre_scope *scope);
 

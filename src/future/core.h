@@ -113,6 +113,8 @@ struct gyre_futures {
     struct gyre_future **work_end;
     struct gyre_future **requests_end; /* in `work`: they come first */
     struct gyre_scope *current;
+    struct gyre_scope *base;    /* the one that was current when this callback began */
+    struct gyre_scope *outside; /* the current one of whoever runs the loop; else the root */
     struct block *blocks[BLOCK_CLASSES + 1]; /* by size / BLOCK_STEP */
     size_t free_size;                        /* of all blocks there */
     size_t live;                             /* futures whose block is not freed */
@@ -310,6 +312,14 @@ void scope_close_all(struct gyre_futures *fs);
 
 /* From the loop's queue: make a scope current while a function of the user's runs, and afterwards
  * the root, whatever that function has entered. */
-void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope);
+static inline void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope)
+{
+    fs->base = scope;
+    fs->current = scope;
+}
+
+/* Callbacks begin in the root scope, and whoever runs the loop finds the current one again. */
+void scope_begin_run(struct gyre_futures *fs);
+void scope_end_run(struct gyre_futures *fs);
 
 #endif

@@ -58,6 +58,16 @@ static struct gyre_futures *futures_of_room(const struct room *room)
     return container_of((uintptr_t)room, struct gyre_futures, room);
 }
 
+static void begin_run(struct room *room)
+{
+    scope_begin_run(futures_of_room(room));
+}
+
+static void end_run(struct room *room)
+{
+    scope_end_run(futures_of_room(room));
+}
+
 static void cancel_root(struct room *room)
 {
     (void)scope_cancel_for(&futures_of_room(room)->root, GYRE_REASON_SHUTDOWN);
@@ -131,6 +141,8 @@ static void leave_loop(struct room *room)
 }
 
 static const struct room_ops future_room_ops = {
+    .begin_run = begin_run,
+    .end_run = end_run,
     .cancel = cancel_root,
     .count = count_promises,
     .end = refuse_more,

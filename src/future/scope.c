@@ -3,8 +3,9 @@
  * Invariants: `reason` is why this scope itself was cancelled, kept for ever. `cause` and
  * `cause_reason` say which scope's cancellation is in force here, the outermost one: its own, or one
  * above with no shield in between; cause_reason is NONE while there is none. The timer is started
- * while the scope has a deadline and was not cancelled itself. `outer` holds only in the chain of
- * entered scopes, which leads from futures->current to the root.
+ * while the scope has a deadline and was not cancelled itself. `outer` holds only in the chains of
+ * entered scopes: from futures->current to the base, which has not been entered but is where the
+ * callback began, and, while the loop runs, from futures->outside to the root.
  *
  * SPDX-License-Identifier: MIT */
 #include "future/core.h"
@@ -160,7 +161,8 @@ static void scope_set(struct gyre_scope *scope, struct gyre_futures *fs)
 void scope_init_root(struct gyre_futures *fs)
 {
     scope_set(&fs->root, fs);
-    fs->current = &fs->root;
+    scope_switch(fs, &fs->root);
+    fs->outside = &fs->root;
 }
 
 int gyre_scope_init(struct gyre_scope *scope, struct gyre_loop *loop, struct gyre_scope *parent)
@@ -186,16 +188,31 @@ int gyre_scope_init(struct gyre_scope *scope, struct gyre_loop *loop, struct gyr
     return 0;
 }
 
-/* Take it out of the chain of entered scopes. */
+/* Where a chain of entered scopes, which ends with `last`, leads to a scope. NULL: nowhere. */
+static struct gyre_scope **find_entered(struct gyre_scope **chain, const struct gyre_scope *last,
+                                        const struct gyre_scope *scope)
+{
+    while (*chain != scope) {
+        if (*chain == last)
+            return NULL;
+        chain = &(*chain)->outer;
+    }
+    return chain;
+}
+
+/* Take it out of the chains of entered scopes. */
 static void leave_for_good(struct gyre_scope *scope)
 {
     struct gyre_futures *fs = scope->futures;
+    struct gyre_scope **inside = find_entered(&fs->current, fs->base, scope);
+    struct gyre_scope **outside = find_entered(&fs->outside, &fs->root, scope);
 
-    for (struct gyre_scope **at = &fs->current; *at != &fs->root; at = &(*at)->outer)
-        if (*at == scope) {
-            *at = scope->outer;
-            return;
-        }
+    if (inside)
+        *inside = scope == fs->base ? &fs->root : scope->outer;
+    if (scope == fs->base)
+        fs->base = &fs->root;
+    if (outside)
+        *outside = scope->outer;
 }
 
 static void move_operations(struct gyre_scope *scope, struct gyre_scope *parent)
@@ -243,7 +260,8 @@ void scope_close_all(struct gyre_futures *fs)
 {
     struct gyre_scope *root = &fs->root;
 
-    fs->current = root;
+    scope_switch(fs, root);
+    fs->outside = root;
     while (!list_is_empty(&root->children)) {
         struct gyre_scope *scope =
             container_of(list_pop(&root->children), struct gyre_scope, sibling);
@@ -263,9 +281,8 @@ int gyre_scope_enter(struct gyre_scope *scope)
     if (err < 0)
         return err;
     struct gyre_futures *fs = scope->futures;
-    for (const struct gyre_scope *s = fs->current; s != &fs->root; s = s->outer)
-        if (s == scope)
-            return -EALREADY;
+    if (find_entered(&fs->current, fs->base, scope) || find_entered(&fs->outside, &fs->root, scope))
+        return -EALREADY;
     scope->outer = fs->current;
     fs->current = scope;
     return 0;
@@ -277,17 +294,23 @@ int gyre_scope_leave(struct gyre_scope *scope)
 
     if (err < 0)
         return err;
-    if (scope->futures->current != scope)
+    if (scope->futures->current != scope || scope->futures->base == scope)
         return -EINVAL;
     scope->futures->current = scope->outer;
     return 0;
 }
 
-void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope)
+void scope_begin_run(struct gyre_futures *fs)
 {
-    fs->current = scope;
-    if (scope != &fs->root)
-        scope->outer = &fs->root;
+    fs->outside = fs->current;
+    scope_switch(fs, &fs->root);
+}
+
+void scope_end_run(struct gyre_futures *fs)
+{
+    scope_switch(fs, &fs->root);
+    fs->current = fs->outside;
+    fs->outside = &fs->root;
 }
 
 /* ---- questions */

@@ -38,6 +38,20 @@ const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
     return &l->allocator;
 }
 
+void rooms_begin_run(struct gyre_loop *l)
+{
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i] && l->rooms[i]->ops->begin_run)
+            l->rooms[i]->ops->begin_run(l->rooms[i]);
+}
+
+void rooms_end_run(struct gyre_loop *l)
+{
+    for (int i = 0; i < ROOM_COUNT; i++)
+        if (l->rooms[i] && l->rooms[i]->ops->end_run)
+            l->rooms[i]->ops->end_run(l->rooms[i]);
+}
+
 void rooms_cancel(struct gyre_loop *l)
 {
     l->is_shut = true;

@@ -1,5 +1,5 @@
 /* What the loop offers the rooms above it beyond its public header: a place for their state, and a
- * word when the loop ends.
+ * word when it runs and when it ends.
  *
  * Invariant: a room is attached at most once, on the loop's thread, and stays attached until destroy.
  *
@@ -19,6 +19,10 @@ enum room_number {
 struct room;
 
 struct room_ops {
+    /* The loop begins to run, and has stopped running. May be NULL. */
+    void (*begin_run)(struct room *room);
+    void (*end_run)(struct room *room);
+
     /* gyre_loop_shutdown begins: ask everything to end. */
     void (*cancel)(struct room *room);
 

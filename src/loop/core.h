@@ -240,6 +240,8 @@ void soon_retire(struct gyre_loop *l, struct gyre_call *call);
 void soon_close(struct gyre_loop *l);
 
 /* The rooms above: attach.c */
+void rooms_begin_run(struct gyre_loop *l);
+void rooms_end_run(struct gyre_loop *l);
 void rooms_cancel(struct gyre_loop *l);
 size_t rooms_count(const struct gyre_loop *l);
 void rooms_collect(struct gyre_loop *l);

@@ -31,11 +31,13 @@ int loop_begin_run(struct gyre_loop *l)
     thread_budget = &l->ran;
     l->is_running = true;
     loop_set_owner(l, thread_token);
+    rooms_begin_run(l);
     return 0;
 }
 
 void loop_end_run(struct gyre_loop *l)
 {
+    rooms_end_run(l);
     thread_running = NULL;
     thread_budget = NULL;
     l->is_running = false;
