@@ -382,7 +382,11 @@ GYRE_API struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, 
 /* Start the next operation. The reference of the future you return is taken over, and its outcome is
  * the result; return `done` itself to pass on what became of that. NULL: the result is OK, without a
  * value. Runs in the scope in which the future it belongs to was made. A future that cannot be taken
- * over (it is another loop's or somebody else's) stays yours, and the result is a failure. */
+ * over (it is another loop's or somebody else's) stays yours, and the result is a failure.
+ *
+ * One that waits for the future it belongs to would never end. It is refused with -EDEADLK if it is
+ * that future, one made of it, or the join of the group whose child that is; a longer way round
+ * is not found. */
 typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
 
 /* The same with a function that itself returns a future.

@@ -157,7 +157,8 @@ GYRE_API int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gy
 GYRE_API void gyre_group_unref(struct gyre_group *group);
 
 /* Start a child: start(arg) runs from the loop's queue, with the group's scope current, and returns
- * the future to wait for. NULL: it has finished. */
+ * the future to wait for. NULL: it has finished. One that cannot be taken over, as in
+ * gyre_group_add, stays yours, and the child has failed. */
 typedef struct gyre_future *gyre_child_fn(void *arg);
 
 /* Add a child that will be started soon. It is started also if the group is cancelled by then, so
@@ -173,8 +174,9 @@ GYRE_API int gyre_group_spawn(struct gyre_group *group, gyre_child_fn *start, gy
 /* Add a child that has been started already; its reference is taken over. In a cancelled group it is
  * cancelled.
  *
- * Errors:     -EINVAL as gyre_group_spawn; -EXDEV another loop's; -EBUSY somebody else's; -ENOMEM.
- *             The reference is then still yours.
+ * Errors:     -EINVAL as gyre_group_spawn; -EXDEV another loop's; -EBUSY somebody else's; -EDEADLK it
+ *             is the group's own join, or made of it; a child that waits for the join in a longer
+ *             way is not found, and neither ever ends; -ENOMEM. The reference is then still yours.
  */
 GYRE_API int gyre_group_add(struct gyre_group *group, struct gyre_future *child);
 

@@ -191,6 +191,16 @@ static void take_child(struct child *child, struct gyre_future *input)
     work_run(fs);
 }
 
+/* Whether a future may become a child: as node_check, or -EDEADLK if it waits for the group. */
+static int check_child(const struct gyre_group *group, struct gyre_future *input)
+{
+    const struct gyre_future *join = &group->join;
+
+    if (input && (input == join || node_has_taken(input, join)))
+        return -EDEADLK;
+    return node_check(join->futures, true, 1, &input);
+}
+
 static void start_child(struct gyre_call *call, void *arg)
 {
     struct child *child = arg;
@@ -204,7 +214,7 @@ static void start_child(struct gyre_call *call, void *arg)
     struct gyre_future *input = child->start(child->arg);
     scope_switch(fs, &fs->root);
 
-    int err = input ? node_check(fs, true, 1, &input) : 0;
+    int err = input ? check_child(group, input) : 0;
     if (input)
         take_child(child, err < 0 ? future_refused(err) : input);
     else
@@ -246,6 +256,20 @@ static const struct future_kind group_kind = {
     .cancel = cancel_group,
     .fini = fini_group,
 };
+
+bool group_has_taken(const struct gyre_future *f, const struct gyre_future *input)
+{
+    if (!f->futures || f->kind != &group_kind || !(input->flags & FUTURE_OWNED))
+        return false;
+    for (const struct gyre_link *link = input->edges.next; link != &input->edges;
+         link = link->next) {
+        struct node *node = container_of(link, const struct edge, link)->node;
+
+        if (node->f.kind == &child_kind.future && &child_of(node)->group->join == f)
+            return true;
+    }
+    return false;
+}
 
 int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group **out)
 {
@@ -342,7 +366,7 @@ int gyre_group_add(struct gyre_group *group, struct gyre_future *f)
     int err = group_enter(group);
 
     if (err == 0)
-        err = node_check(group->join.futures, true, 1, &f);
+        err = check_child(group, f);
     if (err < 0)
         return err;
     struct child *child = new_child(group, __builtin_return_address(0));

@@ -66,7 +66,7 @@ static void start_one(struct map *map)
     struct node *node = &map->step.node;
     size_t index = map->next++;
     struct gyre_future *input = map->start(index, map->arg);
-    int err = input ? node_check(node->f.futures, true, 1, &input) : 0;
+    int err = input ? node_check_next(node, input) : 0;
 
     if (input)
         node_connect_now(node, &node->edges[index], err < 0 ? future_refused(err) : input);

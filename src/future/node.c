@@ -49,6 +49,37 @@ int node_check(const struct gyre_futures *fs, bool owns, size_t count,
     return 0;
 }
 
+bool node_has_taken(const struct gyre_future *f, const struct gyre_future *input)
+{
+    if (!f->futures || !f->kind->is_node || !(input->flags & FUTURE_OWNED))
+        return false;
+    for (const struct gyre_link *link = input->edges.next; link != &input->edges;
+         link = link->next) {
+        const struct node *node = container_of(link, const struct edge, link)->node;
+
+        if (&node->f == f)
+            return node_kind_of(node)->owns;
+    }
+    return false;
+}
+
+/* Whether `next` waits for the node, by the shortest way. */
+static bool waits_for(const struct gyre_future *next, const struct node *node)
+{
+    return next == &node->f || node_has_taken(next, &node->f) || group_has_taken(next, &node->f);
+}
+
+int node_check_next(const struct node *node, const struct gyre_future *next)
+{
+    if (!next->futures)
+        return 0;
+    if (next->futures != node->f.futures)
+        return -EXDEV;
+    if ((next->kind->is_node || next->kind->owns_scope) && waits_for(next, node))
+        return -EDEADLK;
+    return next->flags & FUTURE_OWNED ? -EBUSY : 0;
+}
+
 void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_future *const *inputs)
 {
     for (size_t i = 0; i < count; i++) {

@@ -65,6 +65,16 @@ size_t node_size(size_t size, size_t count, bool keeps_failures);
 int node_check(const struct gyre_futures *fs, bool owns, size_t count,
                struct gyre_future *const *inputs);
 
+/* The same for what a function of the user's has returned: also -EDEADLK, if that waits for `node`. A
+ * longer way round is not found. */
+int node_check_next(const struct node *node, const struct gyre_future *next);
+
+/* Whether `f` has taken `input` over, which is pending. */
+bool node_has_taken(const struct gyre_future *f, const struct gyre_future *input);
+
+/* Whether `f` is a join, and `input` what a child of that group has started: group.c */
+bool group_has_taken(const struct gyre_future *f, const struct gyre_future *input);
+
 /* Cancel and release what a node would have taken over. */
 void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_future *const *inputs);
 

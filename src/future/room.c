@@ -13,7 +13,7 @@
 
 static const struct gyre_future refused[] = {
     REFUSED(-EINVAL), REFUSED(-ENOMEM),     REFUSED(-EPERM), REFUSED(-ESHUTDOWN),
-    REFUSED(-EXDEV),  REFUSED(-EOWNERDEAD), REFUSED(-EBUSY),
+    REFUSED(-EXDEV),  REFUSED(-EOWNERDEAD), REFUSED(-EBUSY), REFUSED(-EDEADLK),
 };
 
 struct gyre_future *future_refused(int err)

@@ -44,7 +44,7 @@ int step_cancel(struct gyre_future *f)
 void step_connect(struct step *step, struct edge *edge, struct gyre_future *next)
 {
     struct node *node = &step->node;
-    int err = node_check(node->f.futures, true, 1, &next);
+    int err = node_check_next(node, next);
 
     if (err < 0)
         future_settle_err(&node->f, err, "the future that was returned cannot be taken over");

@@ -333,6 +333,22 @@ static void future_that_cannot_be_taken_over_counts_as_a_failed_one(void **state
     gyre_future_unref(owner);
 }
 
+static struct gyre_future *start_itself(size_t index, void *arg)
+{
+    (void)index;
+    (void)arg;
+    return map;
+}
+
+static void future_that_waits_for_the_map_counts_as_a_failed_one(void **state)
+{
+    (void)state;
+    map_with(GYRE_MAP_ALL, 1, 1, start_itself);
+    run_ready(fixture);
+    assert_failed(map, -EDEADLK);
+    gyre_future_unref(map);
+}
+
 static void future_of_another_loop_counts_as_a_failed_one(void **state)
 {
     (void)state;
@@ -396,6 +412,7 @@ int main(void)
         MAP_TEST(operation_that_has_failed_when_it_is_started_ends_the_map),
         MAP_TEST(operation_started_while_another_failed_is_cancelled_too),
         MAP_TEST(future_that_cannot_be_taken_over_counts_as_a_failed_one),
+        MAP_TEST(future_that_waits_for_the_map_counts_as_a_failed_one),
         MAP_TEST(future_of_another_loop_counts_as_a_failed_one),
         MAP_TEST(map_refuses_what_it_cannot_do),
         MAP_TEST(close_of_the_loop_starts_no_more),

@@ -189,6 +189,17 @@ static void repeat_that_returns_what_is_somebody_elses_fails(void **state)
     gyre_future_unref(owner);
 }
 
+static void repeat_that_returns_itself_fails(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *repeat = gyre_repeat(f->loop, own_twice, &script);
+
+    script.out = repeat;
+    advance_ms(0);
+    assert_int_equal(gyre_future_error(repeat), -EDEADLK);
+    gyre_future_unref(repeat);
+}
+
 static void repeat_that_is_refused_has_started_nothing(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -330,6 +341,7 @@ int main(void)
         REPEAT_TEST(repeat_whose_operation_completes_on_cancel_is_cancelled),
         REPEAT_TEST(repeat_that_cancels_itself_cancels_what_it_returns),
         REPEAT_TEST(repeat_that_returns_what_is_somebody_elses_fails),
+        REPEAT_TEST(repeat_that_returns_itself_fails),
         REPEAT_TEST(repeat_that_is_refused_has_started_nothing),
         REPEAT_TEST(after_runs_whatever_becomes_of_the_future),
         REPEAT_TEST(after_that_is_cancelled_cancels_its_future_and_runs),

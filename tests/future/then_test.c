@@ -262,6 +262,33 @@ static void next_future_that_has_an_owner_is_an_error_and_stays_his(void **state
     gyre_future_unref(owner);
 }
 
+static void return_itself(struct plan *p)
+{
+    p->next = p->result;
+}
+
+static void return_what_is_made_of_it(struct plan *p)
+{
+    p->next = gyre_within(gyre_future_ref(p->result), GYRE_NEVER);
+}
+
+static void next_future_that_waits_for_the_result_is_an_error(void **state)
+{
+    static void (*const insides[])(struct plan *) = { return_itself, return_what_is_made_of_it };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(insides); i++) {
+        struct gyre_future *f = then_start(make_op(1), NULL);
+        plan.inside = insides[i];
+        resolve_op(1);
+        run_ready(fixture);
+        assert_failed(f, -EDEADLK);
+        if (plan.next != f)
+            assert_refused(plan.next, -EDEADLK); /* it has heard of it, and stayed the test's */
+        gyre_future_unref(f);
+    }
+}
+
 static struct gyre_future *start_here(struct gyre_future *done, void *arg)
 {
     (void)done;
@@ -385,6 +412,7 @@ int main(void)
         THEN_TEST(failure_and_cancellation_pass_by_next),
         THEN_TEST(refused_next_future_is_the_failure),
         THEN_TEST(next_future_of_another_loop_is_an_error_and_stays_yours),
+        THEN_TEST(next_future_that_waits_for_the_result_is_an_error),
         THEN_TEST(next_future_that_has_an_owner_is_an_error_and_stays_his),
         THEN_TEST(next_runs_in_the_scope_of_the_call),
         THEN_TEST(chain_of_nexts_takes_one_tick_each),
