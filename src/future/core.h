@@ -35,10 +35,11 @@ enum future_flags {
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
     FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
     FUTURE_AT_WORK = 1 << 5,
-    FUTURE_ASK = 1 << 6,     /* the work: call kind->cancel */
-    FUTURE_MARKED = 1 << 7,  /* an input of the node under construction */
-    FUTURE_ALIAS = 1 << 8,   /* its value is that of the future as.settled.value */
-    FUTURE_CALLING = 1 << 9, /* a function of the user's runs for it */
+    FUTURE_ASK = 1 << 6,      /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7,   /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,    /* its value is that of the future as.settled.value */
+    FUTURE_CALLING = 1 << 9,  /* a function of the user's runs for it */
+    FUTURE_DECIDED = 1 << 10, /* a node that has cancelled its inputs as siblings */
 };
 
 struct gyre_future;

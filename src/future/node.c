@@ -212,7 +212,8 @@ static bool is_own_doing(const struct node *node, const struct gyre_future *inpu
 {
     if (!node_kind_of(node)->owns || input->state != GYRE_FUTURE_CANCELLED)
         return false;
-    return (input->reason == GYRE_REASON_SIBLING && input->note.cause == 0) ||
+    return (node->f.flags & FUTURE_DECIDED && input->reason == GYRE_REASON_SIBLING &&
+            input->note.cause == 0) ||
            (node->f.flags & FUTURE_CANCELLING && input->reason == node->f.reason);
 }
 
@@ -239,6 +240,8 @@ bool node_was_undone(const struct node *node)
 
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause)
 {
+    if (reason == GYRE_REASON_SIBLING)
+        node->f.flags |= FUTURE_DECIDED;
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node && node->edges[i].source->futures)
             future_request(node->edges[i].source, reason, cause);

@@ -86,6 +86,23 @@ static void input_is_free_for_others_once_its_owner_is_gone(void **state)
     gyre_future_unref(second);
 }
 
+static void input_that_another_all_has_cancelled_is_a_failure(void **state)
+{
+    (void)state;
+    make_ops(2, in);
+    gyre_future_ref(in[1]);
+    struct gyre_future *first = all(2);
+    fail_op(0, -EIO);
+    assert_failed(first, -EIO);
+    assert_cancelled(in[1], GYRE_REASON_SIBLING);
+    gyre_future_unref(first);
+    in[0] = in[1];
+    struct gyre_future *second = all(1);
+    assert_failed(second, -ECANCELED);
+    ASSERT_FAILURES(second, 1);
+    gyre_future_unref(second);
+}
+
 static void input_of_which_one_looks_on_stays_its_owners(void **state)
 {
     (void)state;
@@ -231,6 +248,7 @@ int main(void)
         OP_TEST(values_are_dropped_with_all_unless_they_were_taken),
         OP_TEST(input_with_a_reference_of_its_own_outlasts_all),
         OP_TEST(input_is_free_for_others_once_its_owner_is_gone),
+        OP_TEST(input_that_another_all_has_cancelled_is_a_failure),
         OP_TEST(input_of_which_one_looks_on_stays_its_owners),
         OP_TEST(errors_of_inputs_are_seen_once_they_are_those_of_all),
         OP_TEST(error_of_all_that_nobody_looks_at_is_reported_once),

@@ -57,7 +57,8 @@ struct model_future {
     bool is_linked[INPUTS]; /* it will be told of it */
     int failures, failure[INPUTS];
     int undone; /* inputs that it has cancelled itself, which are no failures */
-    int winner; /* of a race */
+    int winner;       /* of a race */
+    bool has_decided; /* it has cancelled the other inputs */
     int mode;   /* of a wait */
     int value, alias;
     int map_err;            /* what the function of a then returns */
@@ -125,6 +126,7 @@ static inline void request(int i, enum gyre_reason reason, int cause)
 
 static inline void request_inputs(int i, enum gyre_reason reason, int cause)
 {
+    m.f[i].has_decided |= reason == GYRE_REASON_SIBLING;
     for (int k = 0; k < m.f[i].count; k++)
         if (m.f[i].input[k] != NONE)
             request(m.f[i].input[k], reason, cause);

@@ -14,7 +14,7 @@ static inline bool is_own_doing(int i, int input)
     const struct model_future *from = &m.f[input];
 
     return from->state == GYRE_FUTURE_CANCELLED &&
-           ((from->reason == GYRE_REASON_SIBLING && !from->cause) ||
+           ((m.f[i].has_decided && from->reason == GYRE_REASON_SIBLING && !from->cause) ||
             (m.f[i].is_cancelling && from->reason == m.f[i].reason));
 }
 
