@@ -284,10 +284,10 @@ GYRE_API int gyre_signal_forget(struct gyre_loop *loop, int signo);
 /* ------------------------------------------------------------------ futures made of others
  *
  * Each takes over the references it is given, and thereby the futures: it cancels them when it is
- * cancelled itself. gyre_wait and gyre_completions only look on, and take nothing. A call that is
- * refused (-EINVAL; -EXDEV a future of another loop; -EBUSY one that another has taken over, which
- * is not freed yet) leaves the references with you; without memory the inputs are cancelled and
- * released.
+ * cancelled itself, but not through a shield (gyre/scope.h): for those it waits. gyre_wait and
+ * gyre_completions only look on, and take nothing. A call that is refused (-EINVAL; -EXDEV a future of
+ * another loop; -EBUSY one that another has taken over, which is not freed yet) leaves the
+ * references with you; without memory the inputs are cancelled and released.
  *
  * The value of the one input that becomes the result moves to it (gyre_race, gyre_within, and what
  * gyre_then and its like have started): the input is then OK without a value. gyre_all, gyre_settled,

@@ -21,6 +21,13 @@
  * is asked once to be undone, and one that is started in it later is cancelled from the start and
  * does nothing. A shielded scope does not hear of what happens above it.
  *
+ * Nor does a shield let through what comes from a future made of others that is outside of it and has
+ * an input inside: a gyre_all that is cancelled, a gyre_within whose time is over, a gyre_race that is
+ * decided, a group that is cancelled. They wait for that input, and its result counts, so cleaning up
+ * in a shielded scope is safe whoever owns it. What is named itself is cancelled: the scope, or an
+ * operation in it by gyre_future_cancel or with its last reference. Once the shield is taken away, or
+ * the scope ends, what was kept out comes in.
+ *
  * A cancelled future remembers which scope it was: the outermost cancelled one that it is in, else
  * that of the future it was taken over by. Only the code that owns that scope should handle the
  * cancellation (gyre_scope_caused), all others return the future unchanged.
@@ -117,10 +124,12 @@ GYRE_API int gyre_scope_set_deadline(struct gyre_scope *scope, uint64_t deadline
  * there is none. */
 GYRE_API uint64_t gyre_scope_deadline(const struct gyre_scope *scope);
 
-/* Shield it, or not, from what is above it. Taking the shield away from a scope whose parent is
+/* Shield it, or not, from what is outside of it. Taking the shield away from a scope whose parent is
  * cancelled cancels it.
  *
  * Errors:     none but the common ones. A shielded scope should have a deadline of its own.
+ * Cost:       taking it away, O(what is in it and below). Once a loop has had a shield, asking an
+ *             input that is in another scope costs O(depth of both).
  */
 GYRE_API int gyre_scope_set_shield(struct gyre_scope *scope, bool is_shielded);
 
@@ -201,8 +210,9 @@ GYRE_API struct gyre_future *gyre_group_join(struct gyre_group *group);
 /* Cancel all children, and whatever is added later. As gyre_scope_cancel on its scope. */
 GYRE_API bool gyre_group_cancel(struct gyre_group *group);
 
-/* Its scope, for a deadline or a shield, which ends with the group. Borrowed, as long as you hold the
- * group. */
+/* Its scope, for a deadline or a shield, which ends with the group. A shield is around the join, too:
+ * what that is made part of cannot cancel the group, gyre_future_cancel of the join can. Borrowed, as
+ * long as you hold the group. */
 GYRE_API struct gyre_scope *gyre_group_scope(struct gyre_group *group);
 
 /* How many children have not finished. 0 for NULL. */

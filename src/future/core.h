@@ -40,6 +40,7 @@ enum future_flags {
     FUTURE_ALIAS = 1 << 8,    /* its value is that of the future as.settled.value */
     FUTURE_CALLING = 1 << 9,  /* a function of the user's runs for it */
     FUTURE_DECIDED = 1 << 10, /* a node that has cancelled its inputs as siblings */
+    FUTURE_HELD = 1 << 11,    /* a shield kept `reason` and `note.cause` from it, its owner's */
 };
 
 struct gyre_future;
@@ -110,6 +111,7 @@ struct gyre_futures {
     struct gyre_loop *loop; /* NULL: destroyed */
     bool is_closed;
     bool is_working;
+    bool has_shields; /* some scope was shielded once */
     struct gyre_future *work;
     struct gyre_future **work_end;
     struct gyre_future **requests_end; /* in `work`: they come first */
@@ -304,6 +306,9 @@ static inline bool scope_is_cancelled(const struct gyre_scope *scope)
 
 /* Cancel a scope and do the work. False: it was cancelled, or closed with the loop. */
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason);
+
+/* Whether a shield around `inner` keeps out what comes from `outer`. */
+bool scope_is_shielded_from(const struct gyre_scope *inner, const struct gyre_scope *outer);
 
 /* The next scope in a walk through the tree below `top`, which comes first; NULL after the last. */
 struct gyre_scope *scope_next(const struct gyre_scope *top, struct gyre_scope *scope);

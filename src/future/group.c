@@ -191,12 +191,20 @@ static void take_child(struct child *child, struct gyre_future *input)
     work_run(fs);
 }
 
+const struct gyre_future *group_of_child(const struct node *node)
+{
+    return node->f.kind == &child_kind.future
+               ? &container_of(node, const struct child, node)->group->join
+               : NULL;
+}
+
 /* Whether a future may become a child: as node_check, or -EDEADLK if it waits for the group. */
 static int check_child(const struct gyre_group *group, struct gyre_future *input)
 {
     const struct gyre_future *join = &group->join;
+    const struct node *owner = node_owner(join);
 
-    if (input && (input == join || node_has_taken(input, join)))
+    if (input == join || (owner && input == &owner->f))
         return -EDEADLK;
     return node_check(join->futures, true, 1, &input);
 }
@@ -256,20 +264,6 @@ static const struct future_kind group_kind = {
     .cancel = cancel_group,
     .fini = fini_group,
 };
-
-bool group_has_taken(const struct gyre_future *f, const struct gyre_future *input)
-{
-    if (!f->futures || f->kind != &group_kind || !(input->flags & FUTURE_OWNED))
-        return false;
-    for (const struct gyre_link *link = input->edges.next; link != &input->edges;
-         link = link->next) {
-        struct node *node = container_of(link, const struct edge, link)->node;
-
-        if (node->f.kind == &child_kind.future && &child_of(node)->group->join == f)
-            return true;
-    }
-    return false;
-}
 
 int gyre_group_create(struct gyre_loop *loop, unsigned flags, struct gyre_group **out)
 {

@@ -49,24 +49,26 @@ int node_check(const struct gyre_futures *fs, bool owns, size_t count,
     return 0;
 }
 
-bool node_has_taken(const struct gyre_future *f, const struct gyre_future *input)
+struct node *node_owner(const struct gyre_future *input)
 {
-    if (!f->futures || !f->kind->is_node || !(input->flags & FUTURE_OWNED))
-        return false;
+    if (!(input->flags & FUTURE_OWNED))
+        return NULL;
     for (const struct gyre_link *link = input->edges.next; link != &input->edges;
          link = link->next) {
-        const struct node *node = container_of(link, const struct edge, link)->node;
+        struct node *node = container_of(link, const struct edge, link)->node;
 
-        if (&node->f == f)
-            return node_kind_of(node)->owns;
+        if (node_kind_of(node)->owns)
+            return node;
     }
-    return false;
+    return NULL;
 }
 
 /* Whether `next` waits for the node, by the shortest way. */
 static bool waits_for(const struct gyre_future *next, const struct node *node)
 {
-    return next == &node->f || node_has_taken(next, &node->f) || group_has_taken(next, &node->f);
+    const struct node *owner = node_owner(&node->f);
+
+    return next == &node->f || (owner && (next == &owner->f || next == group_of_child(owner)));
 }
 
 int node_check_next(const struct node *node, const struct gyre_future *next)
@@ -238,13 +240,45 @@ bool node_was_undone(const struct node *node)
     return node->undone_count > 0;
 }
 
+static bool is_beyond_a_shield(const struct node *node, const struct gyre_future *input)
+{
+    return node->f.futures->has_shields && input->scope != node->f.scope &&
+           future_is_pending(input) && scope_is_shielded_from(input->scope, node->f.scope);
+}
+
+static void hold_request(struct gyre_future *input, enum gyre_reason reason, uint64_t cause)
+{
+    if (input->flags & (FUTURE_CANCELLING | FUTURE_HELD))
+        return;
+    input->flags |= FUTURE_HELD;
+    input->reason = (uint8_t)reason;
+    input->note.cause = cause;
+}
+
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause)
 {
     if (reason == GYRE_REASON_SIBLING)
         node->f.flags |= FUTURE_DECIDED;
-    for (size_t i = 0; i < node->count; i++)
-        if (node->edges[i].node && node->edges[i].source->futures)
-            future_request(node->edges[i].source, reason, cause);
+    for (size_t i = 0; i < node->count; i++) {
+        struct gyre_future *input = node->edges[i].source;
+
+        if (!node->edges[i].node || !input->futures)
+            continue;
+        if (unlikely(is_beyond_a_shield(node, input)))
+            hold_request(input, reason, cause);
+        else
+            future_request(input, reason, cause);
+    }
+}
+
+void node_request_held(struct gyre_future *input)
+{
+    const struct node *owner = input->flags & FUTURE_HELD ? node_owner(input) : NULL;
+
+    if (!owner || is_beyond_a_shield(owner, input))
+        return;
+    input->flags &= (uint16_t)~FUTURE_HELD;
+    future_request(input, (enum gyre_reason)input->reason, input->note.cause);
 }
 
 void node_detach(struct node *node)

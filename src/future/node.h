@@ -69,11 +69,11 @@ int node_check(const struct gyre_futures *fs, bool owns, size_t count,
  * longer way round is not found. */
 int node_check_next(const struct node *node, const struct gyre_future *next);
 
-/* Whether `f` has taken `input` over, which is pending. */
-bool node_has_taken(const struct gyre_future *f, const struct gyre_future *input);
+/* The node that has taken over a pending future. NULL: none has. */
+struct node *node_owner(const struct gyre_future *input);
 
-/* Whether `f` is a join, and `input` what a child of that group has started: group.c */
-bool group_has_taken(const struct gyre_future *f, const struct gyre_future *input);
+/* The join of the group whose child a node is, NULL if it is none: group.c */
+const struct gyre_future *group_of_child(const struct node *node);
 
 /* Cancel and release what a node would have taken over. */
 void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_future *const *inputs);
@@ -116,8 +116,12 @@ void node_settle_failed(struct node *node);
 /* The source of the nth failure; NULL: there are no more. */
 struct gyre_future *node_failure(const struct node *node, size_t nth);
 
-/* Ask all inputs that are pending to stop, in order. */
+/* Ask all inputs that are pending to stop, in order. Those in a shielded scope that the node is not in
+ * are asked when the shield is taken away. */
 void node_cancel_inputs(struct node *node, enum gyre_reason reason, uint64_t cause);
+
+/* Ask one that its owner has not been able to ask, if no other shield is in the way. */
+void node_request_held(struct gyre_future *input);
 
 /* Give back the reference to an input. Whoever holds another may hand it to a new owner. */
 void node_let_go(struct node *node, struct gyre_future *input);

@@ -8,7 +8,7 @@
  * callback began, and, while the loop runs, from futures->outside to the root.
  *
  * SPDX-License-Identifier: MIT */
-#include "future/core.h"
+#include "future/node.h"
 
 static uint32_t scope_tag(const struct gyre_scope *scope)
 {
@@ -95,6 +95,41 @@ static void spread(struct gyre_scope *top)
     }
 }
 
+/* The innermost shield decides: what it is around, those further out are around as well. */
+bool scope_is_shielded_from(const struct gyre_scope *inner, const struct gyre_scope *outer)
+{
+    while (inner && !inner->is_shielded)
+        inner = inner->parent;
+    while (inner && outer && outer != inner)
+        outer = outer->parent;
+    return inner && !outer;
+}
+
+/* The shield of `top` has gone: ask for their owners what it has kept from being asked. */
+static void request_held(struct gyre_scope *top)
+{
+    struct gyre_scope *scope = top;
+
+    while (scope) {
+        if (scope != top && scope->is_shielded) {
+            scope = scope_next_beside(top, scope);
+            continue;
+        }
+        for (struct gyre_link *link = scope->operations.next; link != &scope->operations;
+             link = link->next)
+            node_request_held(container_of(link, struct gyre_future, member));
+        scope = scope_next(top, scope);
+    }
+}
+
+static void take_shield(struct gyre_scope *scope)
+{
+    if (!scope->is_shielded)
+        return;
+    scope->is_shielded = false;
+    request_held(scope);
+}
+
 bool scope_cancel_for(struct gyre_scope *scope, enum gyre_reason reason)
 {
     if (scope->reason != GYRE_REASON_NONE || !scope->futures)
@@ -142,7 +177,10 @@ int gyre_scope_set_shield(struct gyre_scope *scope, bool is_shielded)
 
     if (err < 0)
         return err;
-    scope->is_shielded = is_shielded;
+    if (is_shielded)
+        scope->is_shielded = scope->futures->has_shields = true;
+    else
+        take_shield(scope);
     spread(scope);
     work_run(scope->futures);
     return 0;
@@ -250,6 +288,7 @@ void gyre_scope_fini(struct gyre_scope *scope)
     (void)gyre_timer_stop(&scope->timer);
     leave_for_good(scope);
     list_remove(&scope->sibling);
+    take_shield(scope);
     move_operations(scope, scope->parent);
     move_children(scope, scope->parent);
     scope->tag = 0;

@@ -1,5 +1,6 @@
-/* Cancelling scopes: who is asked, in which order, what is started afterwards, shields, and who
- * caused it. What happens in hooks is in scope_hook_test.c, deadlines in scope_deadline_test.c.
+/* Cancelling scopes: who is asked, in which order, what is started afterwards, and who caused it.
+ * Shields are in scope_shield_test.c, what happens in hooks in scope_hook_test.c, deadlines in
+ * scope_deadline_test.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "future/scopes.h"
@@ -300,114 +301,6 @@ static void shutdown_cancels_whatever_is_started_later(void **state)
     end_scopes(1);
 }
 
-/* ------------------------------------------------------------------ shields */
-
-static void shielded_scopes_are_skipped(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    make_scope(f, 1, 0);
-    make_scope(f, 2, 1);
-    make_scope(f, 3, 0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    for (int id = 0; id < 4; id++)
-        start_op_in(f, id, id);
-    cancel_scope(0);
-    ASSERT_TRACE(f, 0, 3);
-    assert_false(gyre_scope_is_cancelled(&scopes[1]));
-    assert_false(gyre_scope_is_cancelled(&scopes[2]));
-    assert_int_equal(gyre_scope_reason(&scopes[2]), GYRE_REASON_NONE);
-    release_ops(0, 3);
-    end_scopes(4);
-}
-
-static void shielded_scope_can_be_cancelled_itself(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    make_scope(f, 1, 0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    start_op_in(f, 1, 1);
-    cancel_scope(0);
-    cancel_scope(1);
-    ASSERT_TRACE(f, 1);
-    assert_true(gyre_scope_caused(&scopes[1], ops[1].future));
-    assert_false(gyre_scope_caused(&scopes[0], ops[1].future));
-    release_ops(1, 1);
-    end_scopes(2);
-}
-
-static void taking_the_shield_away_cancels(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    make_scope(f, 1, 0);
-    make_scope(f, 2, 1);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    start_op_in(f, 1, 1);
-    start_op_in(f, 2, 2);
-    cancel_scope(0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], false), 0);
-    ASSERT_TRACE(f, 1, 2);
-    assert_true(gyre_scope_is_cancelled(&scopes[2]));
-    assert_true(gyre_scope_caused(&scopes[0], ops[2].future));
-    release_ops(1, 2);
-    end_scopes(3);
-}
-
-static void taking_the_shield_away_below_a_scope_that_lives_does_nothing(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    make_scope(f, 1, 0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    start_op_in(f, 1, 1);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], false), 0);
-    assert_int_equal(f->trace_count, 0);
-    cancel_scope(0);
-    ASSERT_TRACE(f, 1);
-    release_ops(1, 1);
-    end_scopes(2);
-}
-
-static void new_shielded_scope_below_a_cancelled_one_works(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    cancel_scope(0);
-    make_scope(f, 1, 0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    assert_false(gyre_scope_is_cancelled(&scopes[1]));
-    enter(1);
-    struct gyre_future *sleep = gyre_sleep(f->loop, 10);
-    leave(1);
-    advance(f, 10);
-    assert_state(sleep, GYRE_FUTURE_OK);
-    gyre_future_unref(sleep);
-    end_scopes(2);
-}
-
-static void shield_does_not_lift_a_scopes_own_cancellation(void **state)
-{
-    struct fixture *f = fixture_of(state);
-
-    make_scope(f, 0, -1);
-    make_scope(f, 1, 0);
-    cancel_scope(1);
-    cancel_scope(0);
-    assert_int_equal(gyre_scope_set_shield(&scopes[1], true), 0);
-    start_op_in(f, 1, 1);
-    assert_op_state(1, GYRE_FUTURE_CANCELLED);
-    assert_true(gyre_scope_caused(&scopes[1], ops[1].future));
-    release_ops(1, 1);
-    end_scopes(2);
-}
-
 /* ------------------------------------------------------------------ who caused it */
 
 static void outermost_cancelled_scope_is_the_cause(void **state)
@@ -568,12 +461,6 @@ int main(void)
         SCOPE_TEST(nothing_is_allocated_in_a_cancelled_scope_once_warm),
         SCOPE_TEST(continuation_runs_from_the_queue_although_it_was_cancelled_at_once),
         SCOPE_TEST(shutdown_cancels_whatever_is_started_later),
-        SCOPE_TEST(shielded_scopes_are_skipped),
-        SCOPE_TEST(shielded_scope_can_be_cancelled_itself),
-        SCOPE_TEST(taking_the_shield_away_cancels),
-        SCOPE_TEST(taking_the_shield_away_below_a_scope_that_lives_does_nothing),
-        SCOPE_TEST(new_shielded_scope_below_a_cancelled_one_works),
-        SCOPE_TEST(shield_does_not_lift_a_scopes_own_cancellation),
         SCOPE_TEST(outermost_cancelled_scope_is_the_cause),
         SCOPE_TEST(outer_scope_that_is_cancelled_while_an_operation_is_undone_is_the_cause),
         SCOPE_TEST(outer_scope_is_not_the_cause_beyond_a_shield),

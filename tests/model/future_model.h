@@ -50,16 +50,19 @@ struct model_future {
     enum gyre_reason reason;
     int cause; /* the life of a scope; 0: none */
     bool is_cancelling, was_asked;
+    bool is_held; /* its owner would have asked it, but for a shield */
+    enum gyre_reason held_reason;
+    int held_cause;
     bool is_free, is_owned, is_late, is_queued;
     int refs;
     int scope;
     int count, input[INPUTS];
     bool is_linked[INPUTS]; /* it will be told of it */
     int failures, failure[INPUTS];
-    int undone; /* inputs that it has cancelled itself, which are no failures */
+    int undone;       /* inputs that it has cancelled itself, which are no failures */
     int winner;       /* of a race */
     bool has_decided; /* it has cancelled the other inputs */
-    int mode;   /* of a wait */
+    int mode;         /* of a wait */
     int value, alias;
     int map_err;            /* what the function of a then returns */
     uint64_t deadline, seq; /* of its timer, GYRE_NEVER: not started */
@@ -124,12 +127,53 @@ static inline void request(int i, enum gyre_reason reason, int cause)
     }
 }
 
+/* Whether a shielded scope has the input in it, but not the future made of it. */
+static inline bool is_beyond_a_shield(int i, int input)
+{
+    int inner = m.f[input].scope, outer = m.f[i].scope;
+
+    while (inner != 0 && !m.s[inner].is_shielded)
+        inner = m.s[inner].parent;
+    while (outer != 0 && outer != inner)
+        outer = m.s[outer].parent;
+    return outer != inner;
+}
+
+static inline void request_input(int i, int input, enum gyre_reason reason, int cause)
+{
+    struct model_future *f = &m.f[input];
+
+    if (!is_pending(input))
+        return;
+    if (!is_beyond_a_shield(i, input)) {
+        request(input, reason, cause);
+    } else if (!f->is_cancelling && !f->is_held) {
+        f->is_held = true;
+        f->held_reason = reason;
+        f->held_cause = cause;
+    }
+}
+
 static inline void request_inputs(int i, enum gyre_reason reason, int cause)
 {
     m.f[i].has_decided |= reason == GYRE_REASON_SIBLING;
     for (int k = 0; k < m.f[i].count; k++)
         if (m.f[i].input[k] != NONE)
-            request(m.f[i].input[k], reason, cause);
+            request_input(i, m.f[i].input[k], reason, cause);
+}
+
+/* A shield has gone. */
+static inline void request_held(int input)
+{
+    struct model_future *f = &m.f[input];
+
+    for (int i = 0; i < FUTURES; i++)
+        for (int k = 0; k < m.f[i].count; k++)
+            if (m.f[i].kind != WAIT && m.f[i].is_linked[k] && m.f[i].input[k] == input &&
+                f->is_held && !f->is_cancelling) {
+                f->is_held = false;
+                request_input(i, input, f->held_reason, f->held_cause);
+            }
 }
 
 static inline void request_in(int scope, int by)
@@ -171,6 +215,24 @@ static inline bool cancel_scope(int s, enum gyre_reason reason)
     return true;
 }
 
+static inline void request_held_in(int s)
+{
+    for (int i = 0; i < FUTURES; i++)
+        if (m.f[i].kind && m.f[i].scope == s)
+            request_held(i);
+    for (int below = 1; below < SCOPES; below++)
+        if (m.s[below].life && m.s[below].parent == s && !m.s[below].is_shielded)
+            request_held_in(below);
+}
+
+static inline void take_shield(int s)
+{
+    if (!m.s[s].is_shielded)
+        return;
+    m.s[s].is_shielded = false;
+    request_held_in(s);
+}
+
 static inline void init_scope(int s, int parent)
 {
     m.s[s] = (struct model_scope){ .life = ++m.lives, .parent = parent, .deadline = GYRE_NEVER };
@@ -181,6 +243,7 @@ static inline void fini_scope(int s)
 {
     int parent = m.s[s].parent;
 
+    take_shield(s);
     for (int i = 0; i < FUTURES; i++) {
         if (!m.f[i].kind || m.f[i].scope != s)
             continue;

@@ -58,7 +58,10 @@ static void do_cancel_scope(void)
 
 static void model_set_shield(void)
 {
-    m.s[the_scope].is_shielded = the_input;
+    if (the_input)
+        m.s[the_scope].is_shielded = true;
+    else
+        take_shield(the_scope);
     spread(the_scope);
 }
 
