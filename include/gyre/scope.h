@@ -87,7 +87,11 @@ GYRE_API int gyre_scope_init(struct gyre_scope *scope, struct gyre_loop *loop,
 
 /* End it: the memory is yours. What is still pending in it, and the scopes below it, move to its
  * parent; cancel it first if they should not go on. If it is entered it is left. Does nothing to a
- * scope that was only zeroed, and NULL is ignored. */
+ * scope that was only zeroed, and NULL is ignored.
+ *
+ * Cost:       O(what is in it); of one that is cancelled or shielded, O(what is in it and below), so end
+ *             a deep chain of those from the inside out.
+ */
 GYRE_API void gyre_scope_fini(struct gyre_scope *scope);
 
 /* Make it the current scope. Those entered in between must be left before this one.
