@@ -9,7 +9,8 @@
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out: nothing recurses, and a
- * future is in it at most once (FUTURE_AT_WORK), which keeps its block.
+ * future is in it at most once. FUTURE_AT_WORK, from when it is put there until its turn is over, keeps
+ * its block.
  *
  * The constant futures that refused calls return have no `futures`; nothing is ever written to them.
  *
@@ -33,11 +34,11 @@ enum future_flags {
     FUTURE_OWNED = 1 << 2,      /* another future or a group has taken it over */
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
     FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
-    FUTURE_AT_WORK = 1 << 5,
-    FUTURE_ASK = 1 << 6,     /* the work: call kind->cancel */
-    FUTURE_MARKED = 1 << 7,  /* an input of the node under construction */
-    FUTURE_ALIAS = 1 << 8,   /* its value is that of the future as.settled.value */
-    FUTURE_CALLING = 1 << 9, /* a function of the user's runs for it */
+    FUTURE_AT_WORK = 1 << 5,    /* in the list, or its turn has come */
+    FUTURE_ASK = 1 << 6,        /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7,     /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,      /* its value is that of the future as.settled.value */
+    FUTURE_CALLING = 1 << 9,    /* a function of the user's runs for it */
 };
 
 struct gyre_future;
@@ -229,8 +230,13 @@ void work_add(struct gyre_future *f);
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
 
-/* The same for one that is not looked at any more: freed at once, if that entails nothing else. */
+/* The same for one that is not looked at any more: freed at once, if that entails nothing else but to
+ * let go of its inputs. */
 void future_let_go(struct gyre_future *f);
+
+/* The same for an input of what is being freed: freed at once only if it has no inputs itself, else this
+ * would recurse. */
+void future_let_go_input(struct gyre_future *f);
 
 /* Around a function of the user's that runs for `f`: keeps its block. That is not a reference: if the
  * last one goes meanwhile the future is cancelled at once, and if there was none it is detached.

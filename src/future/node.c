@@ -238,7 +238,7 @@ void node_fini(struct gyre_future *f)
 
     for (size_t i = 0; i < node->count; i++)
         if (node->edges[i].node)
-            future_let_go(node->edges[i].source);
+            future_let_go_input(node->edges[i].source);
 }
 
 /* ---- looking at it */
