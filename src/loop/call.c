@@ -107,7 +107,7 @@ static COLD int wait_refusal(const struct gyre_call *call, const struct gyre_loo
 int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
 {
     if (unlikely(!call || !watcher_is_initialised(call) || call->loop != l ||
-                 call->state != CALL_IDLE || loop_enter(l) < 0))
+                 call->state != CALL_IDLE || loop_check(l) < 0))
         return wait_refusal(call, l);
 
     list_append(list, &call->link);
