@@ -29,7 +29,7 @@
 #include <errno.h>
 
 enum future_flags {
-    FUTURE_PRODUCED = 1 << 0,   /* the producer's side has not ended */
+    FUTURE_PRODUCED = 1 << 0,   /* made by gyre_future_create; the producer's side has not ended */
     FUTURE_CANCELLING = 1 << 1, /* it has been asked to be undone */
     FUTURE_OWNED = 1 << 2,      /* another future or a group has taken it over */
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
@@ -155,31 +155,31 @@ void room_maybe_free(struct gyre_futures *fs);
 
 /* ---- blocks */
 
-/* A block for a future, not cleared; NULL: no memory. */
-static inline void *block_alloc(struct gyre_futures *fs, size_t size)
+/* A kept block for a future, not cleared; NULL: there is none of this size. */
+static inline void *block_take(struct gyre_futures *fs, size_t size)
 {
     size_t class = size / BLOCK_STEP;
     struct block *block = class <= BLOCK_CLASSES ? fs->blocks[class] : NULL;
 
     if (unlikely(!block))
-        return memory_alloc(&fs->allocator, size);
+        return NULL;
     fs->blocks[class] = block->next;
     fs->free_size -= size;
     return block;
 }
 
-static inline void block_free(struct gyre_futures *fs, void *memory, size_t size)
+/* Whether it was kept; else it is to be given back to the allocator. */
+static inline bool block_keep(struct gyre_futures *fs, void *memory, size_t size)
 {
     size_t class = size / BLOCK_STEP;
     struct block *block = memory;
 
-    if (unlikely(class > BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT)) {
-        memory_free(&fs->allocator, memory, size);
-        return;
-    }
+    if (unlikely(class > BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT))
+        return false;
     block->next = fs->blocks[class];
     fs->blocks[class] = block;
     fs->free_size += size;
+    return true;
 }
 
 /* ---- future.c */

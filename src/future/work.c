@@ -104,8 +104,9 @@ static void free_block_of(struct gyre_future *f)
 {
     struct gyre_futures *fs = f->futures;
 
-    block_free(fs, f, f->size);
     fs->live--;
+    if (unlikely(!block_keep(fs, f, f->size)))
+        memory_free(&fs->allocator, f, f->size);
 }
 
 static void free_future(struct gyre_future *f)
