@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "future/step.h"
 
-enum { THEN_DONE, THEN_NEXT, THEN_EDGES };
+enum { THEN_DONE, THEN_NEXT };
 
 struct then {
     struct step step;
@@ -89,7 +89,7 @@ static struct gyre_future *follow(struct gyre_future *f, const struct then *how,
 {
     if (!how->map && !how->next)
         return future_refused(-EINVAL);
-    struct gyre_future *made = node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site);
+    struct gyre_future *made = node_new_unary(f, &then_kind, sizeof(struct then), true, site);
     if (!made->futures)
         return made;
 
@@ -99,7 +99,7 @@ static struct gyre_future *follow(struct gyre_future *f, const struct then *how,
     then->next = how->next;
     then->arg = how->arg;
     step_init(&then->step, run);
-    node_begin(node_of(made));
+    node_begin_unary(node_of(made));
     return made;
 }
 

@@ -50,7 +50,7 @@ static const struct node_kind within_kind = {
 /* A node whose clock is not started; or, without `futures`, what there is instead. */
 static struct gyre_future *new_within(struct gyre_future *f, const void *site)
 {
-    struct gyre_future *made = node_new_unary(f, &within_kind, sizeof(struct within), 1, site);
+    struct gyre_future *made = node_new_unary(f, &within_kind, sizeof(struct within), false, site);
 
     if (!made->futures)
         return made;
@@ -69,7 +69,7 @@ static void begin_within(struct within *within, uint64_t deadline)
         end_time(within);
     else if (future_is_pending(f) && deadline != GYRE_NEVER)
         (void)gyre_timer_start_at(&within->timer, deadline);
-    node_begin(&within->node);
+    node_begin_unary(&within->node);
 }
 
 struct gyre_future *gyre_within(struct gyre_future *f, uint64_t delay)
