@@ -99,6 +99,10 @@ void loop_unhold(struct gyre_loop *l);
 void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
 void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
 
+/* timer_prepare and gyre_timer_start_at in one; not for a closed loop. */
+void timer_begin(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg,
+                 uint64_t deadline);
+
 /* ---- calls that wait for something other than their turn in the queue */
 
 /* Whether an initialised call may be used by this thread: 0 or why not. */
