@@ -314,6 +314,11 @@ void scope_close_all(struct gyre_futures *fs);
 
 /* From the loop's queue: make a scope current while a function of the user's runs, and afterwards
  * the root, whatever that function has entered. */
-void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope);
+static inline void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope)
+{
+    fs->current = scope;
+    if (scope != &fs->root)
+        scope->outer = &fs->root;
+}
 
 #endif

@@ -283,13 +283,6 @@ int gyre_scope_leave(struct gyre_scope *scope)
     return 0;
 }
 
-void scope_switch(struct gyre_futures *fs, struct gyre_scope *scope)
-{
-    fs->current = scope;
-    if (scope != &fs->root)
-        scope->outer = &fs->root;
-}
-
 /* ---- questions */
 
 uint64_t gyre_scope_deadline(const struct gyre_scope *scope)

@@ -33,7 +33,8 @@ void step_init(struct step *step)
 
 void step_queue(struct step *step)
 {
-    (void)gyre_call_start(&step->call);
+    if (!call_is_queued(&step->call) && likely(!step->node.f.futures->is_closed))
+        call_queue(&step->call);
 }
 
 int step_cancel(struct gyre_future *f)

@@ -29,7 +29,7 @@ static inline struct step *step_of(struct node *node)
 
 void step_init(struct step *step);
 
-/* Have it run soon. */
+/* Have it run soon; not if the loop is being closed. */
 void step_queue(struct step *step);
 
 /* For the table: undone if it was about to run, else the inputs are asked. */

@@ -99,6 +99,9 @@ void loop_unhold(struct gyre_loop *l);
 void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
 void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
 
+/* Queue an idle call; not for a closed loop. In a forked child it will run if the loop is taken over. */
+void call_queue(struct gyre_call *call);
+
 /* timer_prepare and gyre_timer_start_at in one; not for a closed loop. */
 void timer_begin(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg,
                  uint64_t deadline);

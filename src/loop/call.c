@@ -95,6 +95,11 @@ void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn,
     };
 }
 
+void call_queue(struct gyre_call *call)
+{
+    queue_append(call->loop, call);
+}
+
 static inline int wait_in(struct gyre_call *call, struct gyre_link *list)
 {
     list_append(list, &call->link);
