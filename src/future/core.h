@@ -9,7 +9,8 @@
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out but for requests, which come
- * before the rest: nothing recurses, and a future is in it at most once (FUTURE_AT_WORK), which keeps
+ * before the rest: nothing recurses, and a future is in it at most once. FUTURE_AT_WORK, from when it
+ * is put there until its turn is over (or, of a request, has come), keeps
  * its block.
  *
  * The constant futures that refused calls return have no `futures`; nothing is ever written to them.
@@ -29,18 +30,18 @@
 #include <errno.h>
 
 enum future_flags {
-    FUTURE_PRODUCED = 1 << 0,   /* the producer's side has not ended */
+    FUTURE_PRODUCED = 1 << 0,   /* made by gyre_future_create; the producer's side has not ended */
     FUTURE_CANCELLING = 1 << 1, /* it has been asked to be undone */
     FUTURE_OWNED = 1 << 2,      /* another future or a group has taken it over */
     FUTURE_OBSERVED = 1 << 3,   /* its error has been looked at */
     FUTURE_LISTED = 1 << 4,     /* in the list of errors that nobody has looked at */
-    FUTURE_AT_WORK = 1 << 5,
-    FUTURE_ASK = 1 << 6,      /* the work: call kind->cancel */
-    FUTURE_MARKED = 1 << 7,   /* an input of the node under construction */
-    FUTURE_ALIAS = 1 << 8,    /* its value is that of the future as.settled.value */
-    FUTURE_CALLING = 1 << 9,  /* a function of the user's runs for it */
-    FUTURE_DECIDED = 1 << 10, /* a node that has cancelled its inputs as siblings */
-    FUTURE_HELD = 1 << 11,    /* a shield kept `reason` and `note.cause` from it, its owner's */
+    FUTURE_AT_WORK = 1 << 5,    /* in the list, or its turn has come */
+    FUTURE_ASK = 1 << 6,        /* the work: call kind->cancel */
+    FUTURE_MARKED = 1 << 7,     /* an input of the node under construction */
+    FUTURE_ALIAS = 1 << 8,      /* its value is that of the future as.settled.value */
+    FUTURE_CALLING = 1 << 9,    /* a function of the user's runs for it */
+    FUTURE_DECIDED = 1 << 10,   /* a node that has cancelled its inputs as siblings */
+    FUTURE_HELD = 1 << 11,      /* a shield kept `reason` and `note.cause` from it, its owner's */
 };
 
 struct gyre_future;
@@ -161,31 +162,31 @@ void room_maybe_free(struct gyre_futures *fs);
 
 /* ---- blocks */
 
-/* A block for a future, not cleared; NULL: no memory. */
-static inline void *block_alloc(struct gyre_futures *fs, size_t size)
+/* A kept block for a future, not cleared; NULL: there is none of this size. */
+static inline void *block_take(struct gyre_futures *fs, size_t size)
 {
     size_t class = size / BLOCK_STEP;
     struct block *block = class <= BLOCK_CLASSES ? fs->blocks[class] : NULL;
 
     if (unlikely(!block))
-        return memory_alloc(&fs->allocator, size);
+        return NULL;
     fs->blocks[class] = block->next;
     fs->free_size -= size;
     return block;
 }
 
-static inline void block_free(struct gyre_futures *fs, void *memory, size_t size)
+/* Whether it was kept; else it is to be given back to the allocator. */
+static inline bool block_keep(struct gyre_futures *fs, void *memory, size_t size)
 {
     size_t class = size / BLOCK_STEP;
     struct block *block = memory;
 
-    if (unlikely(class > BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT)) {
-        memory_free(&fs->allocator, memory, size);
-        return;
-    }
+    if (unlikely(class > BLOCK_CLASSES || fs->is_closed || fs->free_size >= FREE_SIZE_LIMIT))
+        return false;
     block->next = fs->blocks[class];
     fs->blocks[class] = block;
     fs->free_size += size;
+    return true;
 }
 
 /* ---- future.c */
@@ -236,8 +237,13 @@ void work_add(struct gyre_future *f);
 /* Give a reference back, and do what that entails when the work is done. */
 void future_release(struct gyre_future *f);
 
-/* The same for one that is not looked at any more: freed at once, if that entails nothing else. */
+/* The same for one that is not looked at any more: freed at once, if that entails nothing else but to
+ * let go of its inputs. */
 void future_let_go(struct gyre_future *f);
+
+/* The same for an input of what is being freed: freed at once only if it has no inputs itself, else this
+ * would recurse. */
+void future_let_go_input(struct gyre_future *f);
 
 /* Around a function of the user's that runs for `f`: keeps its block. That is not a reference: if the
  * last one goes meanwhile the future is cancelled at once, and if there was none it is detached.

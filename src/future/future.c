@@ -5,13 +5,13 @@
 
 /* ---- made */
 
-struct gyre_future *future_new(struct gyre_futures *fs, const struct future_kind *kind, size_t size,
-                               const void *site)
+/* Nothing here and in future_new needs a stack, but for a new block. */
+static inline struct gyre_future *fill_block(struct gyre_futures *fs,
+                                             const struct future_kind *kind, size_t size,
+                                             const void *site, void *block)
 {
-    size = (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
-    struct gyre_future *f = block_alloc(fs, size);
-    if (unlikely(!f))
-        return NULL;
+    struct gyre_future *f = block;
+
     f->futures = fs;
     f->kind = kind;
     list_init(&f->waiters);
@@ -25,10 +25,30 @@ struct gyre_future *future_new(struct gyre_futures *fs, const struct future_kind
     f->size = (uint32_t)size;
     f->state = GYRE_FUTURE_PENDING;
     f->reason = GYRE_REASON_NONE;
-    f->flags = FUTURE_PRODUCED;
+    f->flags = 0;
     scope_add(fs, f);
     fs->live++;
     return f;
+}
+
+static ASIDE struct gyre_future *fill_new_block(struct gyre_futures *fs,
+                                                const struct future_kind *kind, size_t size,
+                                                const void *site)
+{
+    void *block = memory_alloc(&fs->allocator, size);
+
+    return block ? fill_block(fs, kind, size, site, block) : NULL;
+}
+
+struct gyre_future *future_new(struct gyre_futures *fs, const struct future_kind *kind, size_t size,
+                               const void *site)
+{
+    size = (size + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
+    void *block = block_take(fs, size);
+
+    if (unlikely(!block))
+        return fill_new_block(fs, kind, size, site);
+    return fill_block(fs, kind, size, site, block);
 }
 
 static int ask_producer(struct gyre_future *f)
@@ -77,10 +97,10 @@ struct gyre_future *gyre_future_create(struct gyre_loop *loop)
     struct gyre_future *f = future_new(fs, &promise_kind, sizeof(*f), __builtin_return_address(0));
     if (unlikely(!f))
         return future_refused(-ENOMEM);
-    if (unlikely(scope_is_cancelled(fs->current))) {
-        f->flags &= (uint16_t)~FUTURE_PRODUCED;
+    if (unlikely(scope_is_cancelled(fs->current)))
         future_request_now(f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
-    }
+    else
+        f->flags = FUTURE_PRODUCED;
     return f;
 }
 
@@ -135,8 +155,6 @@ void future_settle(struct gyre_future *f, enum gyre_future_state state)
     f->state = (uint8_t)state;
     f->scope = NULL;
     list_remove(&f->member);
-    if (f->kind != &promise_kind)
-        f->flags &= (uint16_t)~FUTURE_PRODUCED;
     wake_waiters(f);
     if (!list_is_empty(&f->edges) || f->refs == 0)
         work_add(f);
@@ -387,17 +405,28 @@ static void end_production(struct gyre_future *f)
     work_run(fs);
 }
 
+/* What producer_enter refused: if only since it comes too late, drop what it brings. */
+static COLD int refuse_producer(struct gyre_future *f, int err, void *value, gyre_drop_fn *drop)
+{
+    if (err != -EALREADY)
+        return err;
+    if (drop)
+        drop(value);
+    end_production(f);
+    return err;
+}
+
 int gyre_future_resolve(struct gyre_future *f, void *value, gyre_drop_fn *drop)
 {
     int err = f ? producer_enter(f) : -EINVAL;
 
-    if (likely(err == 0))
-        future_settle_ok(f, value, drop);
-    else if (err == -EALREADY && drop)
-        drop(value);
-    if (err == 0 || err == -EALREADY)
-        end_production(f);
-    return err;
+    if (unlikely(err < 0))
+        return refuse_producer(f, err, value, drop);
+    struct gyre_futures *fs = f->futures;
+    f->flags &= (uint16_t)~FUTURE_PRODUCED;
+    future_settle_ok(f, value, drop);
+    work_run(fs);
+    return 0;
 }
 
 int gyre_future_fail_with(struct gyre_future *f, int err, const char *message, void *detail,
@@ -405,16 +434,13 @@ int gyre_future_fail_with(struct gyre_future *f, int err, const char *message, v
 {
     int refusal = f && err < 0 ? producer_enter(f) : -EINVAL;
 
-    if (refusal == 0) {
-        future_settle_err(f, err, message);
-        f->as.settled.value = detail;
-        f->as.settled.drop = drop;
-    } else if (refusal == -EALREADY && drop) {
-        drop(detail);
-    }
-    if (refusal == 0 || refusal == -EALREADY)
-        end_production(f);
-    return refusal;
+    if (refusal < 0)
+        return refuse_producer(f, refusal, detail, drop);
+    future_settle_err(f, err, message);
+    f->as.settled.value = detail;
+    f->as.settled.drop = drop;
+    end_production(f);
+    return 0;
 }
 
 int gyre_future_fail(struct gyre_future *f, int err)

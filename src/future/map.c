@@ -100,10 +100,14 @@ static int cancel_map(struct gyre_future *f)
     return -EINPROGRESS;
 }
 
-static const struct node_kind map_kind = {
-    .future = { .name = "map_limit", .is_node = true, .cancel = cancel_map, .fini = node_fini },
-    .owns = true,
-    .told = map_told,
+static const struct step_kind map_kind = {
+    .node = { .future = { .name = "map_limit",
+                          .is_node = true,
+                          .cancel = cancel_map,
+                          .fini = node_fini },
+              .owns = true,
+              .told = map_told },
+    .run = run_map_limit,
 };
 
 struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_map_mode mode, size_t count,
@@ -118,11 +122,11 @@ struct gyre_future *gyre_map_limit(struct gyre_loop *loop, enum gyre_map_mode mo
         return future_refused(-EINVAL);
 
     struct node *node =
-        node_new(fs, &map_kind, sizeof(struct map), count, true, __builtin_return_address(0));
+        node_new(fs, &map_kind.node, sizeof(struct map), count, true, __builtin_return_address(0));
     if (!node)
         return future_refused(-ENOMEM);
     struct map *map = map_of(node);
-    step_init(&map->step, run_map_limit);
+    step_init(&map->step);
     map->mode = mode;
     map->is_starting = false;
     map->next = 0;

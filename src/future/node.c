@@ -102,6 +102,17 @@ void node_release_inputs(struct gyre_futures *fs, size_t count, struct gyre_futu
 
 /* ---- making one */
 
+/* Its own part but for the edges, which come behind it. */
+static inline void fill_node(struct node *node, size_t size, size_t count)
+{
+    node->edges = (struct edge *)(void *)((char *)node + size);
+    node->failures = NULL;
+    node->count = (uint32_t)count;
+    node->left = 0;
+    node->failure_count = 0;
+    node->undone_count = 0;
+}
+
 struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, size_t size,
                       size_t count, bool keeps_failures, const void *site)
 {
@@ -111,14 +122,11 @@ struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, siz
     if (!f)
         return NULL;
     struct node *node = node_of(f);
-    node->edges = (struct edge *)(void *)((char *)node + size);
-    node->failures = keeps_failures ? (uint32_t *)(void *)(node->edges + count) : NULL;
-    node->count = (uint32_t)count;
-    node->left = 0;
-    node->failure_count = 0;
-    node->undone_count = 0;
+    fill_node(node, size, count);
     for (size_t i = 0; i < count; i++)
         node->edges[i] = (struct edge){ .source = NULL };
+    if (keeps_failures)
+        node->failures = (uint32_t *)(void *)(node->edges + count);
     return node;
 }
 
@@ -155,20 +163,33 @@ void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *
         node_tell(edge);
 }
 
+/* Before any input is told, so that those which this scope has cancelled as well are no failures. */
+static inline void hear_of_cancelled_scope(struct node *node)
+{
+    const struct gyre_scope *scope = node->f.futures->current;
+
+    if (unlikely(scope_is_cancelled(scope)))
+        future_request(&node->f, (enum gyre_reason)scope->cause_reason, scope->cause);
+}
+
 void node_begin(struct node *node)
 {
-    struct gyre_futures *fs = node->f.futures;
-
-    /* First, so that inputs which this scope has cancelled as well are no failures of the node. */
-    if (unlikely(scope_is_cancelled(fs->current)))
-        future_request(&node->f, (enum gyre_reason)fs->current->cause_reason, fs->current->cause);
+    hear_of_cancelled_scope(node);
     for (size_t i = 0; i < node->count && future_is_pending(&node->f); i++) {
         struct edge *edge = &node->edges[i];
 
         if (edge->node && !future_is_pending(edge->source))
             node_tell(edge);
     }
-    work_run(fs);
+    work_run(node->f.futures);
+}
+
+void node_begin_unary(struct node *node)
+{
+    hear_of_cancelled_scope(node);
+    if (!future_is_pending(node->edges->source))
+        node_tell(node->edges);
+    work_run(node->f.futures);
 }
 
 static COLD struct gyre_future *refuse_for_memory(struct gyre_future *f)
@@ -178,8 +199,10 @@ static COLD struct gyre_future *refuse_for_memory(struct gyre_future *f)
 }
 
 struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                                   size_t edges, const void *site)
+                                   bool has_next, const void *site)
 {
+    size_t count = has_next ? 2 : 1;
+
     if (unlikely(!f))
         return future_refused(-EINVAL);
     if (unlikely(!f->futures))
@@ -190,11 +213,16 @@ struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind
     if (unlikely(err < 0))
         return future_refused(err);
 
-    struct node *node = node_new(f->futures, kind, size, edges, false, site);
-    if (unlikely(!node))
+    struct gyre_future *made =
+        future_new(f->futures, &kind->future, size + count * sizeof(struct edge), site);
+    if (unlikely(!made))
         return refuse_for_memory(f);
+    struct node *node = node_of(made);
+    fill_node(node, size, count);
+    if (has_next)
+        node->edges[1] = (struct edge){ .source = NULL };
     node_connect(node, &node->edges[0], f);
-    return &node->f;
+    return made;
 }
 
 /* ---- while it waits */
@@ -304,7 +332,7 @@ void node_let_go(struct node *node, struct gyre_future *input)
 {
     if (input->refs > 1 && node_kind_of(node)->owns) /* never a constant one, which has none */
         input->flags &= (uint16_t)~FUTURE_OWNED;
-    future_let_go(input);
+    future_let_go_input(input);
 }
 
 void node_fini(struct gyre_future *f)

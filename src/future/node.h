@@ -89,16 +89,18 @@ void node_connect(struct node *node, struct edge *edge, struct gyre_future *inpu
 /* The same for all edges; an input that comes a second time stays without a node. */
 void node_connect_all(struct node *node, struct gyre_future *const *inputs);
 
-/* Make a node of one input, which is connected, with room for `edges`. If what it returns is a
- * constant future, without `futures`, there is no node, and that is the result. */
+/* Make a node of one input, which is connected; with `has_next` an empty edge follows. If what it
+ * returns is a constant future, without `futures`, there is no node, and that is the result. */
 struct gyre_future *node_new_unary(struct gyre_future *f, const struct node_kind *kind, size_t size,
-                                   size_t edges, const void *site);
+                                   bool has_next, const void *site);
 
 /* Connect an input that comes later; the node is told at once if it is settled. */
 void node_connect_now(struct node *node, struct edge *edge, struct gyre_future *input);
 
-/* In a cancelled scope ask the node to stop; tell the settled inputs; do the work. */
+/* In a cancelled scope ask the node to stop; tell the settled inputs; do the work. The second is for a
+ * node of node_new_unary. */
 void node_begin(struct node *node);
+void node_begin_unary(struct node *node);
 
 /* Tell a node that the source of an edge, which is in no list any more, has settled. */
 void node_tell(struct edge *edge);

@@ -54,9 +54,7 @@ static struct gyre_future *sleep_until(struct gyre_loop *loop, uint64_t deadline
 
     if (unlikely(!future_is_pending(f)))
         return f;
-    struct gyre_timer *timer = &container_of(f, struct sleep, f)->timer;
-    timer_prepare(timer, loop, woke_up, f);
-    (void)gyre_timer_start_at(timer, deadline);
+    timer_begin(&container_of(f, struct sleep, f)->timer, loop, woke_up, f, deadline);
     return f;
 }
 

@@ -38,10 +38,14 @@ static void run_repeat(struct step *step)
         future_settle_ok(&step->node.f, NULL, NULL);
 }
 
-static const struct node_kind repeat_kind = {
-    .future = { .name = "repeat", .is_node = true, .cancel = step_cancel, .fini = node_fini },
-    .owns = true,
-    .told = repeat_told,
+static const struct step_kind repeat_kind = {
+    .node = { .future = { .name = "repeat",
+                          .is_node = true,
+                          .cancel = step_cancel,
+                          .fini = node_fini },
+              .owns = true,
+              .told = repeat_told },
+    .run = run_repeat,
 };
 
 struct gyre_future *gyre_repeat(struct gyre_loop *loop, gyre_next_fn *next, void *arg)
@@ -51,15 +55,15 @@ struct gyre_future *gyre_repeat(struct gyre_loop *loop, gyre_next_fn *next, void
 
     if (!fs)
         return future_refused(next ? err : -EINVAL);
-    struct node *node =
-        node_new(fs, &repeat_kind, sizeof(struct repeat), 1, false, __builtin_return_address(0));
+    struct node *node = node_new(fs, &repeat_kind.node, sizeof(struct repeat), 1, false,
+                                 __builtin_return_address(0));
     if (!node)
         return future_refused(-ENOMEM);
 
     struct repeat *repeat = container_of(step_of(node), struct repeat, step);
     repeat->next = next;
     repeat->arg = arg;
-    step_init(&repeat->step, run_repeat);
+    step_init(&repeat->step);
     step_queue(&repeat->step);
     node_begin(node);
     return &node->f;

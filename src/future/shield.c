@@ -50,9 +50,9 @@ static const struct node_kind shield_kind = {
 struct gyre_future *gyre_shield(struct gyre_future *f)
 {
     struct gyre_future *shield =
-        node_new_unary(f, &shield_kind, sizeof(struct node), 1, __builtin_return_address(0));
+        node_new_unary(f, &shield_kind, sizeof(struct node), false, __builtin_return_address(0));
 
     if (shield->futures)
-        node_begin(node_of(shield));
+        node_begin_unary(node_of(shield));
     return shield;
 }

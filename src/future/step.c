@@ -3,6 +3,11 @@
  * SPDX-License-Identifier: MIT */
 #include "future/step.h"
 
+static const struct step_kind *step_kind_of(const struct step *step)
+{
+    return container_of(node_kind_of(&step->node), const struct step_kind, node);
+}
+
 static void run_step(struct gyre_call *call, void *arg)
 {
     struct step *step = arg;
@@ -12,7 +17,7 @@ static void run_step(struct gyre_call *call, void *arg)
     (void)call;
     (void)future_begin_call(f);
     scope_switch(fs, f->scope);
-    step->run(step);
+    step_kind_of(step)->run(step);
     scope_switch(fs, &fs->root);
     future_end_call(f);
     /* It was asked to stop meanwhile, when there was nothing yet to ask. */
@@ -21,15 +26,15 @@ static void run_step(struct gyre_call *call, void *arg)
     work_run(fs);
 }
 
-void step_init(struct step *step, void (*run)(struct step *step))
+void step_init(struct step *step)
 {
     call_prepare(&step->call, step->node.f.futures->loop, run_step, step);
-    step->run = run;
 }
 
 void step_queue(struct step *step)
 {
-    (void)gyre_call_start(&step->call);
+    if (!call_is_queued(&step->call) && likely(!step->node.f.futures->is_closed))
+        call_queue(&step->call);
 }
 
 int step_cancel(struct gyre_future *f)

@@ -13,6 +13,12 @@
 struct step {
     struct node node;
     struct gyre_call call;
+};
+
+struct step_kind {
+    struct node_kind node;
+
+    /* Called in the scope of `step`, and may settle it. */
     void (*run)(struct step *step);
 };
 
@@ -21,10 +27,9 @@ static inline struct step *step_of(struct node *node)
     return container_of(node, struct step, node);
 }
 
-/* `run` is called in the node's scope, and may settle it. */
-void step_init(struct step *step, void (*run)(struct step *step));
+void step_init(struct step *step);
 
-/* Have it run soon. */
+/* Have it run soon; not if the loop is being closed. */
 void step_queue(struct step *step);
 
 /* For the table: undone if it was about to run, else the inputs are asked. */

@@ -5,31 +5,40 @@
  * SPDX-License-Identifier: MIT */
 #include "future/step.h"
 
-enum { THEN_DONE, THEN_NEXT, THEN_EDGES };
+enum { THEN_DONE, THEN_NEXT };
 
 struct then {
     struct step step;
-    bool follows_all; /* also on failures and cancellations */
-    gyre_map_fn *map; /* one of the two is set */
-    gyre_next_fn *next;
+    union {
+        gyre_map_fn *map;
+        gyre_next_fn *next;
+    } fn;
     void *arg;
 };
 
-static struct then *then_of(struct step *step)
+static struct then *then_of(struct gyre_future *f)
 {
-    return container_of(step, struct then, step);
+    return container_of(step_of(node_of(f)), struct then, step);
 }
+
+/* A node that follows on `f`, without a function; or, without `futures`, what there is instead. */
+static inline struct gyre_future *follow(struct gyre_future *f, const struct step_kind *kind,
+                                         bool has_next, void *arg, const void *site)
+{
+    struct gyre_future *made = node_new_unary(f, &kind->node, sizeof(struct then), has_next, site);
+
+    if (likely(made->futures)) {
+        then_of(made)->arg = arg;
+        step_init(&then_of(made)->step);
+    }
+    return made;
+}
+
+/* ---- gyre_then */
 
 static void then_told(struct node *node, struct edge *edge)
 {
-    const struct then *then = then_of(step_of(node));
-    bool is_ok = edge->source->state == GYRE_FUTURE_OK;
-
-    if (edge == &node->edges[THEN_NEXT])
-        future_forward(edge->source, &node->f);
-    else if (is_ok && node->f.flags & FUTURE_CANCELLING && !then->map && !then->follows_all)
-        future_settle_cancelled(&node->f); /* what should follow is not started any more */
-    else if (is_ok || then->follows_all)
+    if (edge->source->state == GYRE_FUTURE_OK)
         step_queue(step_of(node));
     else
         future_forward(edge->source, &node->f);
@@ -37,13 +46,13 @@ static void then_told(struct node *node, struct edge *edge)
 
 static void run_map(struct step *step)
 {
-    struct then *then = then_of(step);
     struct gyre_future *f = &step->node.f;
+    struct then *then = then_of(f);
     gyre_drop_fn *drop;
     void *value;
 
     future_take_value(step->node.edges[THEN_DONE].source, &value, &drop);
-    int err = then->map(&value, &drop, then->arg);
+    int err = then->fn.map(&value, &drop, then->arg);
     if (err >= 0) {
         future_settle_ok(f, value, drop);
         return;
@@ -53,12 +62,56 @@ static void run_map(struct step *step)
         drop(value);
 }
 
+static const struct step_kind then_kind = {
+    .node = { .future = { .name = "then",
+                          .is_node = true,
+                          .cancel = step_cancel,
+                          .fini = node_fini },
+              .owns = true,
+              .told = then_told },
+    .run = run_map,
+};
+
+struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg)
+{
+    if (!map)
+        return future_refused(-EINVAL);
+    struct gyre_future *made = follow(f, &then_kind, false, arg, __builtin_return_address(0));
+    if (!made->futures)
+        return made;
+    then_of(made)->fn.map = map;
+    node_begin_unary(node_of(made));
+    return made;
+}
+
+/* ---- gyre_then_start, gyre_after */
+
+static void then_start_told(struct node *node, struct edge *edge)
+{
+    bool is_ok = edge->source->state == GYRE_FUTURE_OK;
+
+    if (edge == &node->edges[THEN_NEXT] || !is_ok)
+        future_forward(edge->source, &node->f);
+    else if (node->f.flags & FUTURE_CANCELLING)
+        future_settle_cancelled(&node->f); /* what should follow is not started any more */
+    else
+        step_queue(step_of(node));
+}
+
+static void after_told(struct node *node, struct edge *edge)
+{
+    if (edge == &node->edges[THEN_NEXT])
+        future_forward(edge->source, &node->f);
+    else
+        step_queue(step_of(node));
+}
+
 static void run_next(struct step *step)
 {
-    struct then *then = then_of(step);
     struct node *node = &step->node;
+    struct then *then = then_of(&node->f);
     struct gyre_future *done = node->edges[THEN_DONE].source;
-    struct gyre_future *next = then->next(done, then->arg);
+    struct gyre_future *next = then->fn.next(done, then->arg);
 
     if (!next)
         future_settle_ok(&node->f, NULL, NULL);
@@ -69,57 +122,50 @@ static void run_next(struct step *step)
 }
 
 /* What runs whatever happens runs also if it is cancelled when it is about to. */
-static int cancel_then(struct gyre_future *f)
+static int cancel_after(struct gyre_future *f)
 {
-    struct step *step = step_of(node_of(f));
-
-    if (then_of(step)->follows_all && gyre_call_is_started(&step->call))
-        return -EINPROGRESS;
-    return step_cancel(f);
+    return gyre_call_is_started(&then_of(f)->step.call) ? -EINPROGRESS : step_cancel(f);
 }
 
-static const struct node_kind then_kind = {
-    .future = { .name = "then", .is_node = true, .cancel = cancel_then, .fini = node_fini },
-    .owns = true,
-    .told = then_told,
+static const struct step_kind then_start_kind = {
+    .node = { .future = { .name = "then_start",
+                          .is_node = true,
+                          .cancel = step_cancel,
+                          .fini = node_fini },
+              .owns = true,
+              .told = then_start_told },
+    .run = run_next,
 };
 
-static struct gyre_future *follow(struct gyre_future *f, const struct then *how,
-                                  void (*run)(struct step *step), const void *site)
+static const struct step_kind after_kind = {
+    .node = { .future = { .name = "after",
+                          .is_node = true,
+                          .cancel = cancel_after,
+                          .fini = node_fini },
+              .owns = true,
+              .told = after_told },
+    .run = run_next,
+};
+
+static struct gyre_future *follow_and_start(struct gyre_future *f, const struct step_kind *kind,
+                                            gyre_next_fn *next, void *arg, const void *site)
 {
-    if (!how->map && !how->next)
+    if (!next)
         return future_refused(-EINVAL);
-    struct gyre_future *made = node_new_unary(f, &then_kind, sizeof(struct then), THEN_EDGES, site);
+    struct gyre_future *made = follow(f, kind, true, arg, site);
     if (!made->futures)
         return made;
-
-    struct then *then = then_of(step_of(node_of(made)));
-    then->follows_all = how->follows_all;
-    then->map = how->map;
-    then->next = how->next;
-    then->arg = how->arg;
-    step_init(&then->step, run);
-    node_begin(node_of(made));
+    then_of(made)->fn.next = next;
+    node_begin_unary(node_of(made));
     return made;
-}
-
-struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg)
-{
-    const struct then how = { .map = map, .arg = arg };
-
-    return follow(f, &how, run_map, __builtin_return_address(0));
 }
 
 struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg)
 {
-    const struct then how = { .next = next, .arg = arg };
-
-    return follow(f, &how, run_next, __builtin_return_address(0));
+    return follow_and_start(f, &then_start_kind, next, arg, __builtin_return_address(0));
 }
 
 struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg)
 {
-    const struct then how = { .follows_all = true, .next = next, .arg = arg };
-
-    return follow(f, &how, run_next, __builtin_return_address(0));
+    return follow_and_start(f, &after_kind, next, arg, __builtin_return_address(0));
 }

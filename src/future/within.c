@@ -47,29 +47,28 @@ static const struct node_kind within_kind = {
     .told = within_told,
 };
 
-/* A node whose clock is not started; or, without `futures`, what there is instead. */
-static struct gyre_future *new_within(struct gyre_future *f, const void *site)
+/* A node without its clock; or, without `futures`, what there is instead. */
+static inline struct gyre_future *new_within(struct gyre_future *f, const void *site)
 {
-    struct gyre_future *made = node_new_unary(f, &within_kind, sizeof(struct within), 1, site);
-
-    if (!made->futures)
-        return made;
-    struct within *within = within_of(node_of(made));
-    within->is_late = false;
-    timer_prepare(&within->timer, made->futures->loop, time_is_over, within);
-    return made;
+    return node_new_unary(f, &within_kind, sizeof(struct within), false, site);
 }
 
-/* Start the clock, unless the time is over already. */
+/* Make the clock, and start it unless the time is over already. */
 static void begin_within(struct within *within, uint64_t deadline)
 {
-    struct gyre_future *f = within->node.edges[0].source;
+    struct gyre_future *f = within->node.edges->source;
+    struct gyre_loop *loop = f->futures->loop;
+    bool is_limited = future_is_pending(f) && deadline != GYRE_NEVER;
 
-    if (future_is_pending(f) && deadline <= gyre_loop_now(f->futures->loop))
-        end_time(within);
-    else if (future_is_pending(f) && deadline != GYRE_NEVER)
-        (void)gyre_timer_start_at(&within->timer, deadline);
-    node_begin(&within->node);
+    within->is_late = false;
+    if (is_limited && deadline > gyre_loop_now(loop)) {
+        timer_begin(&within->timer, loop, time_is_over, within, deadline);
+    } else {
+        timer_prepare(&within->timer, loop, time_is_over, within);
+        if (is_limited)
+            end_time(within);
+    }
+    node_begin_unary(&within->node);
 }
 
 struct gyre_future *gyre_within(struct gyre_future *f, uint64_t delay)

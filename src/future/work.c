@@ -120,8 +120,9 @@ static void free_block_of(struct gyre_future *f)
 {
     struct gyre_futures *fs = f->futures;
 
-    block_free(fs, f, f->size);
     fs->live--;
+    if (unlikely(!block_keep(fs, f, f->size)))
+        memory_free(&fs->allocator, f, f->size);
 }
 
 static void free_future(struct gyre_future *f)
@@ -141,30 +142,43 @@ static bool is_free(const struct gyre_future *f)
            !(f->flags & (FUTURE_PRODUCED | FUTURE_AT_WORK | FUTURE_CALLING));
 }
 
-/* Whether free_future would do nothing else. */
-static bool is_only_a_block(const struct gyre_future *f)
+/* Whether it is free and free_future would call nobody but kind->fini. */
+static bool is_free_quietly(const struct gyre_future *f)
 {
-    return !(f->flags & FUTURE_LISTED) && !f->as.settled.drop && !f->kind->fini;
+    return is_free(f) && !(f->flags & FUTURE_LISTED) && !f->as.settled.drop;
 }
 
 void future_let_go(struct gyre_future *f)
 {
+    if (--f->refs > 0)
+        return;
+    if (!is_free_quietly(f) || (f->kind->fini && !f->kind->is_node)) {
+        give_up(f);
+        return;
+    }
+    if (f->kind->is_node)
+        node_fini(f);
+    free_block_of(f);
+}
+
+void future_let_go_input(struct gyre_future *f)
+{
     if (!f->futures || --f->refs > 0)
         return;
-    if (is_free(f) && is_only_a_block(f))
+    if (is_free_quietly(f) && !f->kind->fini)
         free_block_of(f);
     else
         give_up(f);
 }
 
 /* Just taken out of the list. What has settled waits until all have been asked. */
-static void work_on_request(struct gyre_future *f)
+static ASIDE void work_on_request(struct gyre_future *f)
 {
     struct gyre_futures *fs = f->futures;
 
     if (fs->requests_end == &f->next_work)
         fs->requests_end = &fs->work;
-    f->flags &= (uint16_t)~FUTURE_ASK;
+    f->flags &= (uint16_t) ~(FUTURE_ASK | FUTURE_AT_WORK);
     if (future_is_pending(f))
         ask(f);
     else
@@ -177,11 +191,9 @@ static void work_on(struct gyre_future *f)
         work_on_request(f);
         return;
     }
-    if (!future_is_pending(f)) {
-        f->refs++;
+    if (!future_is_pending(f))
         tell_edges(f);
-        f->refs--;
-    }
+    f->flags &= (uint16_t)~FUTURE_AT_WORK;
     if (is_free(f))
         free_future(f);
 }
@@ -198,11 +210,11 @@ void work_do(struct gyre_futures *fs)
         fs->work = f->next_work;
         if (!fs->work)
             fs->work_end = &fs->work;
-        f->flags &= (uint16_t)~FUTURE_AT_WORK;
         work_on(f);
     }
     fs->is_working = false;
-    room_maybe_free(fs);
+    if (unlikely(!fs->loop))
+        room_maybe_free(fs);
 }
 
 void work_report_all(struct gyre_futures *fs)

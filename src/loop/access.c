@@ -18,7 +18,7 @@ int loop_refusal(struct gyre_loop *l)
 int watcher_init(struct gyre_call *call, struct gyre_loop *loop, bool is_started,
                  gyre_call_fn *fire, void *arg)
 {
-    int err = loop_enter(loop);
+    int err = loop_check(loop);
 
     if (err < 0)
         return err;

@@ -8,19 +8,9 @@
 
 void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room)
 {
-    l->rooms[number] = room;
+    l->head.rooms[number] = room;
     if (l->is_shut)
         room->ops->cancel(room);
-}
-
-struct room *loop_room(struct gyre_loop *l, enum room_number number)
-{
-    return likely(loop_enter(l) == 0) ? l->rooms[number] : NULL;
-}
-
-int loop_check(struct gyre_loop *l)
-{
-    return loop_enter(l);
 }
 
 bool loop_is_own(const struct gyre_loop *l)
@@ -41,23 +31,23 @@ const struct gyre_allocator *loop_allocator(const struct gyre_loop *l)
 void rooms_begin_run(struct gyre_loop *l)
 {
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i] && l->rooms[i]->ops->begin_run)
-            l->rooms[i]->ops->begin_run(l->rooms[i]);
+        if (l->head.rooms[i] && l->head.rooms[i]->ops->begin_run)
+            l->head.rooms[i]->ops->begin_run(l->head.rooms[i]);
 }
 
 void rooms_end_run(struct gyre_loop *l)
 {
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i] && l->rooms[i]->ops->end_run)
-            l->rooms[i]->ops->end_run(l->rooms[i]);
+        if (l->head.rooms[i] && l->head.rooms[i]->ops->end_run)
+            l->head.rooms[i]->ops->end_run(l->head.rooms[i]);
 }
 
 void rooms_cancel(struct gyre_loop *l)
 {
     l->is_shut = true;
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i])
-            l->rooms[i]->ops->cancel(l->rooms[i]);
+        if (l->head.rooms[i])
+            l->head.rooms[i]->ops->cancel(l->head.rooms[i]);
 }
 
 size_t rooms_count(const struct gyre_loop *l)
@@ -65,45 +55,45 @@ size_t rooms_count(const struct gyre_loop *l)
     size_t count = 0;
 
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i])
-            count += l->rooms[i]->ops->count(l->rooms[i]);
+        if (l->head.rooms[i])
+            count += l->head.rooms[i]->ops->count(l->head.rooms[i]);
     return count;
 }
 
 void rooms_collect(struct gyre_loop *l)
 {
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i] && l->rooms[i]->ops->collect)
-            l->rooms[i]->ops->collect(l->rooms[i]);
+        if (l->head.rooms[i] && l->head.rooms[i]->ops->collect)
+            l->head.rooms[i]->ops->collect(l->head.rooms[i]);
 }
 
 void rooms_after_fork(struct gyre_loop *l)
 {
     for (int i = 0; i < ROOM_COUNT; i++)
-        if (l->rooms[i] && l->rooms[i]->ops->after_fork)
-            l->rooms[i]->ops->after_fork(l->rooms[i]);
+        if (l->head.rooms[i] && l->head.rooms[i]->ops->after_fork)
+            l->head.rooms[i]->ops->after_fork(l->head.rooms[i]);
 }
 
 void rooms_end(struct gyre_loop *l)
 {
     for (int i = ROOM_COUNT - 1; i >= 0; i--)
-        if (l->rooms[i] && l->rooms[i]->ops->end)
-            l->rooms[i]->ops->end(l->rooms[i]);
+        if (l->head.rooms[i] && l->head.rooms[i]->ops->end)
+            l->head.rooms[i]->ops->end(l->head.rooms[i]);
 }
 
 /* The upper ones first: they use the lower ones. */
 void rooms_close(struct gyre_loop *l)
 {
     for (int i = ROOM_COUNT - 1; i >= 0; i--)
-        if (l->rooms[i])
-            l->rooms[i]->ops->close(l->rooms[i]);
+        if (l->head.rooms[i])
+            l->head.rooms[i]->ops->close(l->head.rooms[i]);
 }
 
 void rooms_destroy(struct gyre_loop *l)
 {
     for (int i = ROOM_COUNT - 1; i >= 0; i--)
-        if (l->rooms[i])
-            l->rooms[i]->ops->destroy(l->rooms[i]);
+        if (l->head.rooms[i])
+            l->head.rooms[i]->ops->destroy(l->head.rooms[i]);
 }
 
 void loop_hold(struct gyre_loop *l)
@@ -144,7 +134,7 @@ static void print_error(struct gyre_loop *loop, const struct gyre_loop_error *er
 
 int gyre_loop_on_error(struct gyre_loop *loop, gyre_error_fn *fn, void *arg)
 {
-    int err = loop ? loop_enter(loop) : -EINVAL;
+    int err = loop ? loop_check(loop) : -EINVAL;
 
     if (err < 0)
         return err;

@@ -7,8 +7,10 @@
 #ifndef GYRE_ATTACH_H
 #define GYRE_ATTACH_H
 
+#include "base/util.h"
 #include "gyre/loop.h"
 #include "loop/watcher.h"
+#include "os/thread.h"
 
 enum room_number {
     ROOM_FUTURE,
@@ -50,14 +52,39 @@ struct room {
     const struct room_ops *ops;
 };
 
+/* What a loop begins with: for questions that rooms ask all the time. */
+struct loop_head {
+    uint64_t owner; /* the token of the thread that may use it; THREAD_NONE: see loop/core.h */
+    struct room *rooms[ROOM_COUNT];
+};
+
 void loop_attach(struct gyre_loop *l, enum room_number number, struct room *room);
 
-/* The room, if the calling thread may use the loop; NULL: it may not, or the room is not attached. */
-struct room *loop_room(struct gyre_loop *l, enum room_number number);
+/* Why the calling thread may not use the loop: -ESHUTDOWN, -EOWNERDEAD, -EPERM. 0: it may after
+ * all; a loop that rests in a foreign loop has been told to wake up. */
+int loop_refusal(struct gyre_loop *l);
+
+static inline bool loop_is_mine(const struct gyre_loop *l)
+{
+    const struct loop_head *head = (const void *)l;
+
+    return likely(__atomic_load_n(&head->owner, __ATOMIC_RELAXED) == thread_token);
+}
 
 /* 0 if the calling thread may use the loop, else why not; a loop that rests in a foreign one is
  * told that something is about to change. */
-int loop_check(struct gyre_loop *l);
+static inline int loop_check(struct gyre_loop *l)
+{
+    return loop_is_mine(l) ? 0 : loop_refusal(l);
+}
+
+/* The room, if the calling thread may use the loop; NULL: it may not, or the room is not attached. */
+static inline struct room *loop_room(struct gyre_loop *l, enum room_number number)
+{
+    const struct loop_head *head = (const void *)l;
+
+    return likely(loop_check(l) == 0) ? head->rooms[number] : NULL;
+}
 
 /* Whether the calling thread is the loop's. */
 bool loop_is_own(const struct gyre_loop *l);
@@ -82,6 +109,13 @@ void loop_unhold(struct gyre_loop *l);
  * for sure. */
 void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
 void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
+
+/* Queue an idle call; not for a closed loop. In a forked child it will run if the loop is taken over. */
+void call_queue(struct gyre_call *call);
+
+/* timer_prepare and gyre_timer_start_at in one; not for a closed loop. */
+void timer_begin(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg,
+                 uint64_t deadline);
 
 /* ---- calls that wait for something other than their turn in the queue */
 

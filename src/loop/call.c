@@ -96,24 +96,36 @@ void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn,
     };
 }
 
-static COLD int wait_refusal(const struct gyre_call *call, const struct gyre_loop *l)
+void call_queue(struct gyre_call *call)
+{
+    queue_append(call->loop, call);
+}
+
+static inline int wait_in(struct gyre_call *call, struct gyre_link *list)
+{
+    list_append(list, &call->link);
+    call->state = CALL_WAITING;
+    return 0;
+}
+
+static COLD int wait_or_refuse(struct gyre_call *call, const struct gyre_loop *l,
+                               struct gyre_link *list)
 {
     int err = call ? watcher_enter(call) : -EINVAL;
 
     if (err < 0)
         return err;
-    return call->loop != l ? -EXDEV : -EALREADY;
+    if (call->loop != l)
+        return -EXDEV;
+    return call->state == CALL_IDLE ? wait_in(call, list) : -EALREADY;
 }
 
 int call_wait(struct gyre_call *call, struct gyre_loop *l, struct gyre_link *list)
 {
     if (unlikely(!call || !watcher_is_initialised(call) || call->loop != l ||
-                 call->state != CALL_IDLE || loop_enter(l) < 0))
-        return wait_refusal(call, l);
-
-    list_append(list, &call->link);
-    call->state = CALL_WAITING;
-    return 0;
+                 call->state != CALL_IDLE || !loop_is_mine(l)))
+        return wait_or_refuse(call, l, list);
+    return wait_in(call, list);
 }
 
 void call_wake(struct gyre_call *call)

@@ -6,7 +6,7 @@
  * the inbox has mail. The counts are sums of weights; queued calls are not counted, which would
  * cost more than to look for one when all counts are 0.
  *
- * `owner` is the token of the thread that may use the loop without further questions, THREAD_NONE
+ * `head.owner` is the token of the thread that may use the loop without further questions, THREAD_NONE
  * if there are any (closed, or resting in a foreign loop): then loop_refusal answers them.
  *
  * SPDX-License-Identifier: MIT */
@@ -26,13 +26,14 @@
 #include "os/signal_table.h"
 #include "os/thread.h"
 
+#include <assert.h>
 #include <errno.h>
 
 struct soon;
 
 struct gyre_loop {
     /* What the hot paths touch. */
-    uint64_t owner;
+    struct loop_head head;
     uint64_t thread; /* the token of the loop's thread; THREAD_NONE once closed */
     struct gyre_link *ready;
     struct gyre_link *batch;
@@ -65,7 +66,6 @@ struct gyre_loop {
     struct gyre_link signals; /* gyre_signal.sibling, in the order they were started */
     struct gyre_link asyncs;  /* gyre_async.sibling */
     struct signal_port port;
-    struct room *rooms[ROOM_COUNT];
     gyre_error_fn *error_fn;
     void *error_arg;
     struct wheel wheel;
@@ -76,16 +76,9 @@ struct gyre_loop {
     char padding_after[64];
 };
 
+static_assert(offsetof(struct gyre_loop, head) == 0, "rooms find it there");
+
 /* ---- who may use the loop: access.c */
-
-/* Why the calling thread may not use the loop: -ESHUTDOWN, -EOWNERDEAD, -EPERM. 0: it may after
- * all; a loop that rests in a foreign loop has been told to wake up. */
-int loop_refusal(struct gyre_loop *l);
-
-static inline bool loop_is_mine(const struct gyre_loop *l)
-{
-    return likely(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == thread_token);
-}
 
 /* Whether the calling thread is the loop's, also while it rests or is being closed. */
 static inline bool loop_is_on_thread(const struct gyre_loop *l)
@@ -95,13 +88,7 @@ static inline bool loop_is_on_thread(const struct gyre_loop *l)
 
 static inline void loop_set_owner(struct gyre_loop *l, uint64_t owner)
 {
-    __atomic_store_n(&l->owner, owner, __ATOMIC_RELAXED);
-}
-
-/* To be called before anything is changed from outside: 0 or a negative errno. */
-static inline int loop_enter(struct gyre_loop *l)
-{
-    return loop_is_mine(l) ? 0 : loop_refusal(l);
+    __atomic_store_n(&l->head.owner, owner, __ATOMIC_RELAXED);
 }
 
 /* Whether nothing stands in the way of starting this watcher. */
@@ -115,7 +102,7 @@ static inline int watcher_enter(const struct gyre_call *call)
 {
     if (unlikely(!watcher_is_initialised(call)))
         return GYRE_EUNINIT;
-    return loop_enter(call->loop);
+    return loop_check(call->loop);
 }
 
 /* The common part of every init. */

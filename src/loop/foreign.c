@@ -53,7 +53,7 @@ void foreign_rest(struct gyre_loop *l)
 void foreign_disturb(struct gyre_loop *l)
 {
     if (!l->is_foreign || l->is_running || l->is_closed ||
-        __atomic_load_n(&l->owner, __ATOMIC_RELAXED) != THREAD_NONE)
+        __atomic_load_n(&l->head.owner, __ATOMIC_RELAXED) != THREAD_NONE)
         return;
     loop_set_owner(l, l->thread);
     poke(l);

@@ -67,7 +67,7 @@ static inline int prepare(struct gyre_loop *l, gyre_fn *fn, struct soon **soon)
 {
     if (unlikely(!l || !fn))
         return -EINVAL;
-    int err = loop_enter(l);
+    int err = loop_check(l);
     if (unlikely(err < 0))
         return err;
 

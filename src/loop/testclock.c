@@ -104,7 +104,7 @@ int gyre_test_autojump(struct gyre_loop *loop, bool on)
 {
     if (!loop)
         return -EINVAL;
-    int err = loop_enter(loop);
+    int err = loop_check(loop);
     if (err < 0)
         return err;
     if (!loop->is_virtual)

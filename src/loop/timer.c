@@ -46,18 +46,6 @@ int gyre_timer_init(struct gyre_timer *timer, struct gyre_loop *loop, gyre_timer
     return 0;
 }
 
-void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg)
-{
-    *timer = (struct gyre_timer){
-        .call = { .fn = timer_fire,
-                  .arg = arg,
-                  .loop = l,
-                  .tag = watcher_tag(&timer->call),
-                  .weight = 1 },
-        .fn = fn,
-    };
-}
-
 /* Start a timer that is in no list. */
 static inline void place(struct gyre_timer *timer, uint64_t deadline)
 {
@@ -66,6 +54,28 @@ static inline void place(struct gyre_timer *timer, uint64_t deadline)
     l->live_timers += timer->call.weight;
     timer->deadline = deadline;
     wheel_insert(&l->wheel, timer);
+}
+
+/* Only what is read before it is written: the rest costs as much again. */
+void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg)
+{
+    timer->call.fn = timer_fire;
+    timer->call.arg = arg;
+    timer->call.loop = l;
+    timer->call.tag = watcher_tag(&timer->call);
+    timer->call.state = CALL_IDLE;
+    timer->call.weight = 1;
+    timer->call.repeats = 0;
+    timer->call.sent = 0;
+    timer->fn = fn;
+    timer->missed = 0;
+}
+
+void timer_begin(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg,
+                 uint64_t deadline)
+{
+    timer_prepare(timer, l, fn, arg);
+    place(timer, deadline);
 }
 
 /* Start a timer, whatever its state. */

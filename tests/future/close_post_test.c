@@ -104,6 +104,34 @@ static void dropped_post_can_start_nothing(void **state)
     gyre_future_unref(p->f);
 }
 
+static void resolve(void *arg)
+{
+    struct promise *p = arg;
+
+    assert_int_equal(gyre_future_resolve(p->f, NULL, NULL), 0);
+}
+
+static struct gyre_future *never_next(struct gyre_future *done, void *arg)
+{
+    (void)done;
+    (void)arg;
+    fail_msg("the loop is closed");
+    return NULL;
+}
+
+static void what_follows_on_what_a_dropped_post_resolves_does_not_run(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct promise *p = make_bare_promise(f, 0);
+    struct gyre_future *then = gyre_then_start(p->f, never_next, NULL);
+
+    send(f, p, resolve);
+    assert_int_equal(gyre_loop_close(f->loop), 0);
+    assert_int_equal(gyre_loop_run(f->loop), -ESHUTDOWN);
+    assert_cancelled(then, GYRE_REASON_CLOSED);
+    gyre_future_unref(then);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -111,6 +139,7 @@ int main(void)
         FUTURE_TEST(dropped_post_may_settle_a_future),
         FUTURE_TEST(dropped_post_may_drop_the_last_reference),
         FUTURE_TEST(dropped_post_can_start_nothing),
+        FUTURE_TEST(what_follows_on_what_a_dropped_post_resolves_does_not_run),
     };
 
     return cmocka_run_group_tests_name("close post", tests, NULL, NULL);

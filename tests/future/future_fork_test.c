@@ -111,6 +111,43 @@ static void child_of_a_fork_in_a_cancel_hook_may_close(void **state)
     gyre_future_unref(both);
 }
 
+static void fork_in_hook(struct promise *p)
+{
+    (void)p;
+    forked = fork();
+    assert_true(forked >= 0);
+}
+
+static struct gyre_future *count_run(struct gyre_future *done, void *arg)
+{
+    int *runs = arg;
+
+    (void)done;
+    ++*runs;
+    return NULL;
+}
+
+static void what_follows_on_a_hook_that_forks_runs_in_both_processes(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct promise *p = make_promise(f, 0, 0);
+    int runs = 0;
+    int status;
+
+    p->inside = fork_in_hook;
+    struct gyre_future *after = gyre_after(p->f, count_run, &runs);
+    (void)gyre_future_cancel(after);
+    if (forked == 0)
+        _exit(gyre_loop_after_fork(f->loop) == 0 && gyre_loop_run_once(f->loop, 0) == 1 && runs == 1
+                  ? 0
+                  : 1);
+    assert_int_equal(gyre_loop_run_once(f->loop, 0), 1);
+    assert_int_equal(runs, 1);
+    assert_int_equal(waitpid(forked, &status, 0), forked);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    gyre_future_unref(after);
+}
+
 static void fork_in_a_call(struct gyre_call *call, void *arg)
 {
     (void)call;
@@ -147,6 +184,7 @@ int main(void)
         FUTURE_TEST(forked_child_may_close_and_the_parent_does_not_notice),
         FUTURE_TEST(forked_child_that_takes_over_goes_on_with_its_futures),
         FUTURE_TEST(child_of_a_fork_in_a_cancel_hook_may_close),
+        FUTURE_TEST(what_follows_on_a_hook_that_forks_runs_in_both_processes),
         FUTURE_TEST(run_until_that_ends_in_a_forked_child_keeps_no_reference),
     };
 

@@ -206,12 +206,14 @@ static void repeat_that_is_refused_has_started_nothing(void **state)
 
     assert_int_equal(gyre_future_error(gyre_repeat(NULL, step, &script)), -EINVAL);
     assert_int_equal(gyre_future_error(gyre_repeat(f->loop, NULL, &script)), -EINVAL);
-    gyre_future_unref(gyre_sleep(f->loop, 0)); /* the room is there now, and one block of a size */
+    struct gyre_future *sleep =
+        gyre_sleep(f->loop, 0); /* the room is there now, but no free block */
     fail_allocation(1, true);
     struct gyre_future *all = gyre_repeat(f->loop, step, &script);
     disarm_faults();
     assert_int_equal(gyre_future_error(all), -ENOMEM);
     gyre_future_unref(all);
+    gyre_future_unref(sleep);
     assert_false(gyre_loop_is_alive(f->loop));
 }
 

@@ -333,6 +333,23 @@ static void chain_of_nexts_takes_one_tick_each(void **state)
     gyre_future_unref(f);
 }
 
+static void next_future_is_a_second_input_but_map_has_one(void **state)
+{
+    (void)state;
+    struct gyre_future *map = then_map(make_op(1));
+    assert_int_equal(gyre_future_count(map), 1);
+    assert_ptr_equal(gyre_future_at(map, 0), ops[1].f);
+    gyre_future_unref(map);
+    struct gyre_future *f = then_start(make_op(2), make_op(3));
+    assert_int_equal(gyre_future_count(f), 2);
+    assert_null(gyre_future_at(f, 1));
+    resolve_op(2);
+    run_ready(fixture);
+    assert_ptr_equal(gyre_future_at(f, 0), ops[2].f);
+    assert_ptr_equal(gyre_future_at(f, 1), ops[3].f);
+    gyre_future_unref(f);
+}
+
 /* ------------------------------------------------------------------ on a shield */
 
 static void map_on_a_shield_takes_the_value_of_what_it_shields(void **state)
@@ -416,6 +433,7 @@ int main(void)
         THEN_TEST(next_future_that_has_an_owner_is_an_error_and_stays_his),
         THEN_TEST(next_runs_in_the_scope_of_the_call),
         THEN_TEST(chain_of_nexts_takes_one_tick_each),
+        THEN_TEST(next_future_is_a_second_input_but_map_has_one),
         THEN_TEST(map_on_a_shield_takes_the_value_of_what_it_shields),
         THEN_TEST(cancelled_then_on_a_shield_leaves_what_it_shields),
         THEN_TEST(then_without_a_function_is_refused),

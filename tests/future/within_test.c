@@ -121,6 +121,18 @@ static void input_is_cancelled_when_the_time_is_over(void **state)
     gyre_future_unref(f);
 }
 
+static void loop_waits_no_longer_than_the_limit(void **state)
+{
+    (void)state;
+    uint64_t begin = gyre_loop_now(fixture->loop);
+    struct gyre_future *f = within(make_op(1), GYRE_MS(10));
+    assert_int_equal(gyre_test_autojump(fixture->loop, true), 0);
+    assert_int_equal(gyre_loop_run_until(fixture->loop, f), GYRE_RUN_DONE);
+    assert_int_equal(gyre_loop_now(fixture->loop) - begin, GYRE_MS(10));
+    assert_failed(f, -ETIMEDOUT);
+    gyre_future_unref(f);
+}
+
 static void deadline_is_loop_time(void **state)
 {
     (void)state;
@@ -452,6 +464,7 @@ int main(void)
         OP_TEST(refused_input_is_the_result),
         OP_TEST(input_with_an_owner_is_refused),
         OP_TEST(input_is_cancelled_when_the_time_is_over),
+        OP_TEST(loop_waits_no_longer_than_the_limit),
         OP_TEST(deadline_is_loop_time),
         OP_TEST(deadline_in_the_past_cancels_at_once),
         OP_TEST(delay_of_0_cancels_a_pending_input_at_once),
