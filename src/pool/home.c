@@ -40,10 +40,11 @@ static void end_and_tell(struct gyre_pool *pool, struct gyre_work *work)
 
 void work_end(struct gyre_work *work)
 {
-    struct gyre_pool *pool = work->user->pool;
+    struct gyre_pool_user *user = work->user;
 
-    if (likely(mailbox_put_quietly(&work->user->ended, &work->call.link)))
+    if (likely(mailbox_put_quietly(&user->ended, &work->call.link)))
         return;
+    struct gyre_pool *pool = user->pool; /* only here: the loop keeps writing beside it */
     pool_lock(pool);
     end_and_tell(pool, work);
     pool_tell_waiters(pool);

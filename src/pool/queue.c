@@ -125,6 +125,7 @@ static void put_in_hand(struct gyre_pool *pool, struct worker *worker)
     pool->queued--;
     link->prev = (struct gyre_link *)(void *)slot; /* where to look for it */
     work_set_state(work, WORK_HELD);
+    __builtin_prefetch(&work->user);
     __atomic_store_n(slot, work, __ATOMIC_RELEASE);
 }
 
