@@ -150,6 +150,17 @@ static void fill_hand(struct gyre_pool *pool, struct worker *worker)
         list_append(&pool->hands, &worker->in_hands);
 }
 
+/* End all that is in the queue without running it. */
+static void end_queued(struct gyre_pool *pool, int status)
+{
+    pool->stats.cancelled += pool->queued;
+    pool->queued = 0;
+    for (int i = 0; i < POOL_PRIORITIES; i++)
+        while (!list_is_empty(&pool->queue[i]))
+            work_send_home(work_of_link(list_pop(&pool->queue[i])), status);
+    pool_tell_waiters(pool);
+}
+
 /* ---- calling: one sleeping worker at a time, which calls the next if there is more to do */
 
 static int start_worker(struct gyre_pool *pool)
@@ -195,8 +206,11 @@ static bool call_worker(struct gyre_pool *pool)
             pool->waking++;
             return true;
         }
-        if (start_worker(pool) < 0)
+        if (start_worker(pool) == 0)
+            continue;
+        if (pool->threads > 0)
             return false; /* the others have to do */
+        end_queued(pool, -EAGAIN);
     }
     return false;
 }
@@ -282,21 +296,11 @@ bool work_unqueue(struct gyre_work *work)
     return has_it;
 }
 
-static void end_queued(struct gyre_pool *pool, int status)
-{
-    for (int i = 0; i < POOL_PRIORITIES; i++)
-        while (!list_is_empty(&pool->queue[i]))
-            work_send_home(work_of_link(list_pop(&pool->queue[i])), status);
-    pool->queued = 0;
-}
-
 void pool_cancel_queued(struct gyre_pool *pool)
 {
     take_in(pool);
     put_all_back(pool);
-    pool->stats.cancelled += pool->queued;
     end_queued(pool, -ECANCELED);
-    pool_tell_waiters(pool);
 }
 
 /* ---- submitting */
