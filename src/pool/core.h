@@ -210,6 +210,9 @@ bool pool_has_jobs(struct gyre_pool *pool, uint64_t now);
 /* Whether nobody will find out if a job waits too long in a hand. */
 bool pool_needs_watcher(const struct gyre_pool *pool);
 
+/* One more runs: it may be more than ever. */
+void pool_note_running(struct gyre_pool *pool);
+
 /* Take a job out of the queue for `worker` to run, and perhaps more into its hand; lets go of the
  * lock. */
 struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker);
@@ -237,6 +240,9 @@ void worker_live(struct worker *worker);
 void worker_run(struct worker *worker, struct gyre_work *work);
 void worker_come_back(struct worker *worker);
 
+/* With the lock: something has come in between, and it counts as running a job until it is back. */
+void worker_stay_away(struct worker *worker);
+
 /* The pool whose worker the calling thread is, or NULL. */
 struct gyre_pool *worker_pool(void);
 
@@ -245,7 +251,7 @@ void pool_counts_add(struct pool_counts *sum, const struct pool_counts *more);
 /* ---- home.c: the way back */
 
 /* On a worker, without the lock: it has run. It must not be touched afterwards. */
-void work_end(struct gyre_work *work);
+void work_end(struct worker *worker, struct gyre_work *work);
 
 /* Let a job that is in no list end on its loop with `status`, without having run. */
 void work_send_home(struct gyre_work *work, int status);

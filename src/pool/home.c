@@ -19,8 +19,9 @@ static void wake_loop(struct gyre_pool *pool, struct gyre_pool_user *user)
 
 /* The loop does not know yet that there is something to take; or it is closed, and then a job is this
  * thread's to take care of. */
-static void end_and_tell(struct gyre_pool *pool, struct gyre_work *work)
+static void end_and_tell(struct worker *worker, struct gyre_work *work)
 {
+    struct gyre_pool *pool = worker->pool;
     struct gyre_pool_user *user = work->user;
 
     if (likely(user->loop)) {
@@ -32,23 +33,22 @@ static void end_and_tell(struct gyre_pool *pool, struct gyre_work *work)
         work_set_state(work, WORK_ENDED); /* gyre_loop_close takes care of it */
         return;
     }
-    pool_unlock(pool); /* a drop function of the user's may take its time */
+    worker_stay_away(worker); /* a drop function of the user's may take its time */
+    pool_tell_waiters(pool);
+    pool_release(pool);
     work_lost(work);
     pool_lock(pool);
     pool_user_orphan_ended(user);
 }
 
-void work_end(struct gyre_work *work)
+void work_end(struct worker *worker, struct gyre_work *work)
 {
-    struct gyre_pool_user *user = work->user;
-
-    if (likely(mailbox_put_quietly(&user->ended, &work->call.link)))
+    if (likely(mailbox_put_quietly(&work->user->ended, &work->call.link)))
         return;
-    struct gyre_pool *pool = user->pool; /* only here: the loop keeps writing beside it */
-    pool_lock(pool);
-    end_and_tell(pool, work);
-    pool_tell_waiters(pool);
-    pool_unlock(pool);
+    pool_lock(worker->pool);
+    end_and_tell(worker, work);
+    pool_tell_waiters(worker->pool);
+    pool_unlock(worker->pool);
 }
 
 void work_lost(struct gyre_work *work)

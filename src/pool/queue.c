@@ -235,9 +235,9 @@ bool pool_has_jobs(struct gyre_pool *pool, uint64_t now)
     return pool->queued > 0;
 }
 
-static void count_busy(struct gyre_pool *pool)
+void pool_note_running(struct gyre_pool *pool)
 {
-    size_t running = ++pool->busy > pool->stats.max_busy ? pool_running(pool) : 0;
+    size_t running = pool->busy > pool->stats.max_busy ? pool_running(pool) : 0;
 
     if (running > pool->stats.max_busy)
         pool->stats.max_busy = (unsigned)running;
@@ -249,7 +249,8 @@ struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker)
     pool->queued--;
     work_set_state(work, WORK_RUNNING);
     __atomic_store_n(&worker->is_running, true, __ATOMIC_RELAXED);
-    count_busy(pool);
+    pool->busy++;
+    pool_note_running(pool);
     fill_hand(pool, worker);
     pool_tell_waiters(pool);
     pool_release(pool);

@@ -61,6 +61,14 @@ static void announce_return(struct worker *worker)
     __atomic_store_n(&worker->is_running, false, __ATOMIC_RELAXED);
 }
 
+void worker_stay_away(struct worker *worker)
+{
+    if (!worker->is_running)
+        __atomic_sub_fetch(&worker->pool->returning, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&worker->is_running, true, __ATOMIC_RELAXED);
+    pool_note_running(worker->pool);
+}
+
 void worker_run(struct worker *worker, struct gyre_work *work)
 {
     uint64_t start = worker->now;
@@ -72,7 +80,7 @@ void worker_run(struct worker *worker, struct gyre_work *work)
     count(&worker->counts.completed);
     if (!has_more(worker))
         announce_return(worker);
-    work_end(work);
+    work_end(worker, work);
 }
 
 void worker_come_back(struct worker *worker)

@@ -1,6 +1,7 @@
 /* Loops that are closed while their jobs wait, run, are on their way home, or home.
  *
  * SPDX-License-Identifier: MIT */
+#include "pool/core.h"
 #include "tasks.h"
 
 static int value_drops; /* atomic */
@@ -8,13 +9,21 @@ static int arg_drops;   /* atomic */
 static pthread_t dropped_on;
 static int job_post_result;
 
+static struct gate drop_gate = GATE_INIT;
+
 static int close_setup(void **state)
 {
     value_drops = arg_drops = 0;
     return pool_setup(state);
 }
 
-#define CLOSE_TEST(name) cmocka_unit_test_setup_teardown(name, close_setup, pool_teardown)
+static int close_teardown(void **state)
+{
+    gate_open(&drop_gate);
+    return pool_teardown(state);
+}
+
+#define CLOSE_TEST(name) cmocka_unit_test_setup_teardown(name, close_setup, close_teardown)
 
 static void drop_value(void *value)
 {
@@ -333,6 +342,77 @@ static void dropped_argument_may_let_go_of_futures(void **state)
     assert_int_equal(value_drops, 1);
 }
 
+static void drop_slowly(void *value)
+{
+    gate_pass(&drop_gate);
+    drop_value(value);
+}
+
+static int job_of_slow_value(struct gyre_job *job, void *arg)
+{
+    gate_pass(&gate);
+    gyre_job_return(job, arg, drop_slowly);
+    return 0;
+}
+
+static unsigned workers_asleep(void)
+{
+    pool_lock(pool);
+    unsigned count = pool->sleeping;
+    pool_unlock(pool);
+    return count;
+}
+
+/* Two threads: one drops the value of task 0, whose loop is closed, the other is idle. Its jobs go
+ * to the loop that is returned. */
+static struct gyre_loop *leave_worker_dropping(struct fixture *f)
+{
+    struct gyre_loop *other = make_loop();
+
+    end_pool();
+    pool = make_pool(2);
+    gate_close(&drop_gate);
+    gyre_future_detach(gyre_offload(f->loop, pool, 0, job_of_slow_value, NULL, f));
+    (void)init_task(f, other, 1, hold);
+    assert_int_equal(gyre_work_submit(&tasks[1].work, pool, 0), 0);
+    gate_await(&gate, 2);
+    close_loop(f);
+    gate_open(&gate);
+    gate_await(&drop_gate, 1);
+    assert_int_equal(gyre_loop_run(other), GYRE_RUN_DONE);
+    while (workers_asleep() == 0)
+        (void)sched_yield();
+    return other;
+}
+
+/* It may take its time. */
+static void jobs_do_not_wait_for_a_worker_that_drops_a_value(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_loop *other = leave_worker_dropping(f);
+
+    (void)init_task(f, other, 2, NULL);
+    assert_int_equal(gyre_work_submit(&tasks[2].work, pool, 0), 0);
+    for (int i = 0; i < 2000 && runs_of(2) == 0; i++)
+        pause_a_little();
+    assert_int_equal(runs_of(2), 1);
+    gate_open(&drop_gate);
+    assert_int_equal(gyre_loop_run(other), GYRE_RUN_DONE);
+    assert_int_equal(gyre_loop_destroy(other), 0);
+}
+
+static void destroy_without_waiting_leaves_a_worker_that_drops_a_value_alone(void **state)
+{
+    struct gyre_loop *other = leave_worker_dropping(fixture_of(state));
+
+    assert_int_equal(stats_of(pool).busy, 1);
+    assert_int_equal(gyre_pool_destroy(pool, 0), 1);
+    pool = NULL;
+    assert_int_equal(value_drops, 0);
+    gate_open(&drop_gate);
+    assert_int_equal(gyre_loop_destroy(other), 0);
+}
+
 /* ------------------------------------------------------------------ several loops */
 
 static void loops_of_one_pool_close_without_each_other(void **state)
@@ -405,6 +485,8 @@ int main(void)
         CLOSE_TEST(job_on_its_way_home_is_dropped_on_the_loops_thread),
         CLOSE_TEST(abandoned_job_is_dropped_on_the_worker),
         CLOSE_TEST(dropped_argument_may_let_go_of_futures),
+        CLOSE_TEST(jobs_do_not_wait_for_a_worker_that_drops_a_value),
+        CLOSE_TEST(destroy_without_waiting_leaves_a_worker_that_drops_a_value_alone),
         CLOSE_TEST(loops_of_one_pool_close_without_each_other),
         CLOSE_TEST(own_pool_ends_with_its_loop),
         CLOSE_TEST(pool_destroyed_before_the_loop_is_closed),
