@@ -179,7 +179,7 @@ int pool_destroy(struct gyre_pool *pool, uint64_t max_wait)
     (void)pthread_cond_broadcast(&pool->work_came);
     wait_for_threads(pool, deadline);
 
-    int left = (int)pool_running(pool);
+    int left = (int)pool->threads; /* not those that run jobs, who may be done by now */
     bool has_last = pool->has_last;
     pthread_t last = pool->last;
     pool->has_last = false;
