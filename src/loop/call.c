@@ -20,7 +20,7 @@ void queue_append_reversed(struct gyre_loop *l, struct gyre_link *list)
     struct gyre_link *next;
 
     for (; list; list = next) {
-        mailbox_follow_trail(list);
+        trail_follow(list);
         next = list->next;
         container_of(list, struct gyre_call, link)->state = CALL_QUEUED;
         list->next = follower;

@@ -4,10 +4,6 @@
  * who is idle; or go away, it is closed. So a producer learns in the one atomic operation that adds
  * its node whether it must call, and whether it came too late, and only the first one calls.
  *
- * Who takes all out walks from the newest node to the oldest. Other processors have written to them,
- * and where the next one is he knows only when one has come over. So each is told which one its
- * thread has put in a while before it, for him to fetch meanwhile.
- *
  * Invariant: the owner never rests while the word is anything but MAILBOX_IDLE or MAILBOX_CLOSED,
  * unless somebody who will look at it is on the way.
  *
@@ -15,8 +11,7 @@
 #ifndef GYRE_MAILBOX_H
 #define GYRE_MAILBOX_H
 
-#include "gyre/loop.h"
-#include "os/thread.h"
+#include "os/trail.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -24,16 +19,6 @@
 struct mailbox {
     struct gyre_link *head; /* NULL, MAILBOX_IDLE, MAILBOX_CLOSED or the newest node */
 };
-
-enum { MAIL_TRAIL = 8 };
-
-/* The nodes that this thread has last put into any mailbox. */
-struct mail_trail {
-    struct gyre_link *node[MAIL_TRAIL];
-    unsigned next;
-};
-
-extern THREAD_LOCAL struct mail_trail mail_trail;
 
 /* Two addresses that no node has. */
 #define MAILBOX_IDLE   ((struct gyre_link *)1)
@@ -56,28 +41,13 @@ static inline bool mailbox_replace(struct mailbox *box, struct gyre_link **expec
                                        __ATOMIC_SEQ_CST);
 }
 
-/* Leave word in `node` of one before it, which is perhaps in another list, or gone. */
-static inline void mailbox_leave_trail(struct gyre_link *node)
-{
-    struct gyre_link **before = &mail_trail.node[mail_trail.next++ % MAIL_TRAIL];
-
-    node->prev = *before;
-    *before = node;
-}
-
-/* To be called for each node of a list that was taken out, before anything else is done to it. */
-static inline void mailbox_follow_trail(const struct gyre_link *node)
-{
-    __builtin_prefetch(node->prev);
-}
-
 /* Add `node`, which may be taken at once. Returns 1 if the owner has to be called, else 0;
  * -ESHUTDOWN: closed, nothing done. */
 static inline int mailbox_put(struct mailbox *box, struct gyre_link *node)
 {
     struct gyre_link *head = __atomic_load_n(&box->head, __ATOMIC_RELAXED);
 
-    mailbox_leave_trail(node);
+    trail_leave(node);
     do {
         if (head == MAILBOX_CLOSED)
             return -ESHUTDOWN;
@@ -93,7 +63,7 @@ static inline bool mailbox_put_quietly(struct mailbox *box, struct gyre_link *no
 {
     struct gyre_link *head = __atomic_load_n(&box->head, __ATOMIC_RELAXED);
 
-    mailbox_leave_trail(node);
+    trail_leave(node);
     do {
         if (head == MAILBOX_IDLE || head == MAILBOX_CLOSED)
             return false;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "os/thread.h"
 #include "os/signal_table.h"
+#include "os/trail.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 THREAD_LOCAL uint64_t thread_token;
 THREAD_LOCAL const void *thread_running;
 THREAD_LOCAL uint32_t *thread_budget;
+THREAD_LOCAL struct trail thread_trail;
 uint32_t thread_forks;
 
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -16,7 +16,7 @@ static void enqueue_all(struct gyre_pool *pool, struct gyre_link *newest)
     for (struct gyre_link *link = newest; link; link = next) {
         struct gyre_work *work = work_of_link(link);
 
-        mailbox_follow_trail(link);
+        trail_follow(link);
         next = link->next;
         list_prepend(&fresh[work_state_of(work) == WORK_QUEUED_LOW], link);
         pool->queued++;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/no_trail.h"
+
 #include "gyre/loop.h"
 #include "gyre/test.h"
 #include "os/sys.h"
@@ -78,7 +80,7 @@ enum mistake mistake;
 
 static bool mistaken_sleep(struct inbox *in)
 {
-    return mistake == MARK_AFTER_LOOK ? inbox_head(in) == NULL : inbox_sleep(in);
+    return mistake == MARK_AFTER_LOOK ? mailbox_head(&in->box) == NULL : inbox_sleep(in);
 }
 
 static void mistaken_request(struct inbox *in, unsigned bit)
@@ -96,11 +98,11 @@ static struct gyre_link *mistaken_take(struct inbox *in)
     if (mistake != TORN_TAKE)
         return inbox_take(in);
 
-    struct gyre_link *head = inbox_head(in);
-    if (head == NULL || head == INBOX_CLOSED)
+    struct gyre_link *head = mailbox_head(&in->box);
+    if (head == NULL || head == MAILBOX_CLOSED)
         return NULL;
-    __atomic_store_n(&in->head, NULL, __ATOMIC_SEQ_CST);
-    return head == INBOX_SLEEPING ? NULL : head;
+    __atomic_store_n(&in->box.head, NULL, __ATOMIC_SEQ_CST);
+    return head == MAILBOX_IDLE ? NULL : head;
 }
 
 static struct gyre_link *mistaken_close(struct inbox *in)
@@ -108,9 +110,9 @@ static struct gyre_link *mistaken_close(struct inbox *in)
     if (mistake != TORN_CLOSE)
         return inbox_close(in);
 
-    struct gyre_link *head = inbox_head(in);
-    __atomic_store_n(&in->head, INBOX_CLOSED, __ATOMIC_SEQ_CST);
-    return head == INBOX_SLEEPING ? NULL : head;
+    struct gyre_link *head = mailbox_head(&in->box);
+    __atomic_store_n(&in->box.head, MAILBOX_CLOSED, __ATOMIC_SEQ_CST);
+    return head == MAILBOX_IDLE ? NULL : head;
 }
 
 static unsigned mistaken_signal_take(struct signal_port *port, int signo, unsigned *seen)
@@ -320,7 +322,7 @@ struct gyre_loop *world_make(const char *poller)
     explore_memory(the_loop,
                    offsetof(struct gyre_loop, port)); /* the wheel is never changed here */
     explore_memory(&the_loop->inbox, sizeof(the_loop->inbox));
-    explore_shared(&the_loop->inbox.head, sizeof(the_loop->inbox.head));
+    explore_shared(&the_loop->inbox.box.head, sizeof(the_loop->inbox.box.head));
     explore_shared(&the_loop->inbox.attention, sizeof(the_loop->inbox.attention));
     return the_loop;
 }

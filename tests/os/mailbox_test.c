@@ -70,13 +70,13 @@ static void node_that_was_taken_can_be_put_again(void **state)
 /* For whoever takes them, to fetch it meanwhile. */
 static void node_tells_which_one_was_put_a_while_before_it(void **state)
 {
-    static struct gyre_link many[2 * MAIL_TRAIL];
+    static struct gyre_link many[2 * TRAIL_LENGTH];
 
     (void)state;
-    for (int i = 0; i < 2 * MAIL_TRAIL; i++)
+    for (int i = 0; i < 2 * TRAIL_LENGTH; i++)
         (void)mailbox_put(&box, &many[i]);
-    for (int i = MAIL_TRAIL; i < 2 * MAIL_TRAIL; i++)
-        assert_ptr_equal(many[i].prev, &many[i - MAIL_TRAIL]);
+    for (int i = TRAIL_LENGTH; i < 2 * TRAIL_LENGTH; i++)
+        assert_ptr_equal(many[i].prev, &many[i - TRAIL_LENGTH]);
 }
 
 /* ------------------------------------------------------------------ idle */
