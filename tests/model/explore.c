@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REGIONS = 16, IMAGE_SIZE = 2048, THREADS = 6, OPS = 256, DEPTH = THREADS * OPS };
+enum { REGIONS = 24, IMAGE_SIZE = 3072, THREADS = 6, OPS = 256, DEPTH = THREADS * OPS };
 
 struct region {
     void *at;
