@@ -315,6 +315,18 @@ static void after_that_is_cancelled_when_about_to_run_runs(void **state)
     gyre_future_unref(then);
 }
 
+static void what_a_cancelled_after_starts_is_cancelled_at_once(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *then = gyre_after(make_promise(f, 0, 0)->f, step, &script);
+
+    assert_true(gyre_future_cancel(then));
+    advance_ms(0);
+    assert_int_equal(script.runs, 1);
+    assert_cancelled(then, GYRE_REASON_REQUEST);
+    gyre_future_unref(then);
+}
+
 static void after_in_a_cancelled_scope_can_pass_the_cancellation_on(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -393,6 +405,7 @@ int main(void)
         REPEAT_TEST(after_runs_whatever_becomes_of_the_future),
         REPEAT_TEST(after_that_is_cancelled_cancels_its_future_and_runs),
         REPEAT_TEST(after_that_is_cancelled_when_about_to_run_runs),
+        REPEAT_TEST(what_a_cancelled_after_starts_is_cancelled_at_once),
         REPEAT_TEST(after_in_a_cancelled_scope_can_pass_the_cancellation_on),
         REPEAT_TEST(after_that_is_refused_does_not_run),
         REPEAT_TEST(step_that_returns_what_it_was_given_passes_its_outcome_on),
