@@ -45,19 +45,19 @@
  * ORDER. Continuations always run from the loop's queue, never inside the call that settles, in
  * the order in which they were registered. Futures made of other futures (gyre_all and so on) are
  * settled at once with the last of those, before anything else can happen, however deep they are
- * nested; the continuations of a future are queued before those of futures made of it. Of what is
- * cancelled together all are asked before one is told what became of its inputs. A cancel
- * hook or drop function of yours that runs inside one of these calls may use every function here,
- * but its effects on futures made of others are delayed until the outer call ends.
+ * nested; the continuations of a future are queued before those of futures made of it. When several
+ * futures are cancelled together, all of them are asked to stop before any is told what became of
+ * its inputs. A cancel hook or drop function of yours that runs inside one of these calls may use
+ * every function here, but its effects on futures made of others wait until the outer call ends.
  *
- * THREADS AND ERRORS are as in gyre/loop.h: all is for the loop's thread. Functions that only look at a
- * future do not check that, and must not be called on another one. On a closed loop every
+ * THREADS AND ERRORS are as in gyre/loop.h: all is for the loop's thread. Functions that only look
+ * at a future do not check that, and must not be called on another one. On a closed loop every
  * future is settled; it can still be read, taken and unref'ed, also after gyre_loop_destroy. A
  * thread that has a result posts it to the loop (gyre_post_send), and the callback resolves; if the
  * loop is closed first the drop function of the post may do so, or gyre_future_abandon.
  *
  * COST. Blocks are kept and used again: no allocation once warm, but for combinators of more than a
- * dozen inputs. A future has 128 bytes. O(1), but for futures made of many, which cost O(inputs) to
+ * dozen inputs. A plain future takes 128 bytes. O(1), but for futures made of many, which cost O(inputs) to
  * make, to cancel and to free; nothing recurses.
  *
  * SPDX-License-Identifier: MIT */
@@ -105,8 +105,8 @@ GYRE_API struct gyre_future *gyre_future_ref(struct gyre_future *f);
  */
 GYRE_API void gyre_future_unref(struct gyre_future *f);
 
-/* Give a reference back without cancelling: the operation goes on, and what it brings is dropped,
- * its error reported. NULL is ignored. */
+/* Give a reference back without cancelling: the operation goes on. If nobody holds another
+ * reference, its value is dropped in the end, and its error reported. NULL is ignored. */
 GYRE_API void gyre_future_detach(struct gyre_future *f);
 
 /* Never fails; for NULL GYRE_FUTURE_ERR. */
@@ -283,11 +283,13 @@ GYRE_API int gyre_signal_forget(struct gyre_loop *loop, int signo);
 
 /* ------------------------------------------------------------------ futures made of others
  *
- * Each takes over the references it is given, and thereby the futures: it cancels them when it is
- * cancelled itself, but not through a shield (gyre/scope.h): for those it waits. gyre_wait and
- * gyre_completions only look on, and take nothing. A call that is refused (-EINVAL; -EXDEV a future of
- * another loop; -EBUSY one that another has taken over, which is not freed yet) leaves the
- * references with you; without memory the inputs are cancelled and released.
+ * Each takes over the references it is given, and owns its inputs from then on: when it is cancelled
+ * it cancels them. It does not reach through a shield (gyre/scope.h): an input behind one goes on, and
+ * it waits for that. gyre_wait and gyre_completions only look on, and take nothing.
+ *
+ * A call that is refused (-EINVAL; -EXDEV a future of another loop; -EBUSY one that has an owner
+ * already, which is not freed yet) leaves the references with you. Without memory (-ENOMEM) the inputs
+ * are cancelled and released.
  *
  * The value of the one input that becomes the result moves to it (gyre_race, gyre_within, and what
  * gyre_then and its like have started): the input is then OK without a value. gyre_all, gyre_settled,
@@ -371,8 +373,8 @@ GYRE_API struct gyre_future *gyre_shield(struct gyre_future *f);
  * what stands there then is dropped. */
 typedef int gyre_map_fn(void **value, gyre_drop_fn **drop, void *arg);
 
-/* When `f` is OK, run map from the loop's queue and settle with its result. If `f` fails or is
- * cancelled, so is this, and map does not run.
+/* When `f` is OK, run map from the loop's queue, in the scope in which this was made, and settle with
+ * its result. If `f` fails or is cancelled, this ends the same way, and map does not run.
  *
  * Ownership:  `arg` stays yours; it must last until the result is settled.
  * Source:     future/then.c; tests: then_test.c.
@@ -380,34 +382,34 @@ typedef int gyre_map_fn(void **value, gyre_drop_fn **drop, void *arg);
 GYRE_API struct gyre_future *gyre_then(struct gyre_future *f, gyre_map_fn *map, void *arg);
 
 /* Start the next operation. The reference of the future you return is taken over, and its outcome is
- * the result; return `done` itself to pass on what became of that. NULL: the result is OK, without a
- * value. Runs in the scope in which the future it belongs to was made. A future that cannot be taken
- * over (it is another loop's or somebody else's) stays yours, and the result is a failure.
+ * the result. Return `done` itself, which is only borrowed, to pass on what became of that. NULL: the
+ * result is OK, without a value. Runs in the scope in which the result was made.
  *
- * One that waits for the future it belongs to would never end. It is refused with -EDEADLK if it is
- * that future, one made of it, or the join of the group whose child that is; a longer way round
- * is not found. */
+ * What cannot be taken over stays yours, and the result fails: -EXDEV it is another loop's, -EBUSY it
+ * has an owner already, -EDEADLK it waits for the result, so neither would ever settle. The last is
+ * noticed of the result itself, of a future made of it, and of the join of the group whose child it
+ * is; a longer way round is not. */
 typedef struct gyre_future *gyre_next_fn(struct gyre_future *done, void *arg);
 
 /* The same with a function that itself returns a future.
  *
- * Each keeps `f` until it is freed itself, so a chain that lengthens itself for ever is a leak: use
- * gyre_repeat. */
+ * It keeps `f` until it is freed itself, so a chain that grows for ever is a leak: use gyre_repeat. */
 GYRE_API struct gyre_future *gyre_then_start(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* The same whatever becomes of `f`: next runs also if it has failed or was cancelled, and if this is
  * cancelled itself, which cancels `f` first. For a second try, or to clean up.
  *
- * What it returns is the result, so returning NULL turns a cancellation into OK; return `done` to pass
- * it on. What it starts is not cancelled with this future again, but it is if the scope is
- * cancelled: to clean up slowly, enter a shielded one. It does not run if the loop is closed, nor if
- * the future that this returns has failed already (no memory, a refused call): look at the state,
- * and clean up yourself then. */
+ * What next returns is the result, so returning NULL turns a cancellation into OK; return `done` to
+ * pass it on. If this has been cancelled, so is what next starts, at once, as it would be in a
+ * cancelled scope: to clean up slowly, start that in a shielded one. next does not run if the loop is
+ * closed, nor if the future that this returns has failed already (no memory, a refused call): look at
+ * the state, and clean up yourself then. */
 GYRE_API struct gyre_future *gyre_after(struct gyre_future *f, gyre_next_fn *next, void *arg);
 
 /* One operation after the other: next(done, arg) is called from the loop's queue, at first with NULL
  * and then each time the future that it returned is OK, until it returns NULL: then this is OK. If
- * one of them fails or is cancelled, so is this.
+ * one of them fails or is cancelled, this ends the same way. If it returns `done` it is called with
+ * that again.
  *
  * Source:     future/repeat.c; tests: repeat_test.c.
  */

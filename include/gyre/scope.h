@@ -21,21 +21,21 @@
  * is asked once to be undone, and one that is started in it later is cancelled from the start and
  * does nothing. A shielded scope does not hear of what happens above it.
  *
- * Nor does a shield let through what comes from a future made of others that is outside of it and has
- * an input inside: a gyre_all that is cancelled, a gyre_within whose time is over, a gyre_race that is
- * decided, a group that is cancelled. They wait for that input, and its result counts, so cleaning up
- * in a shielded scope is safe whoever owns it. What is named itself is cancelled: the scope, or an
- * operation in it by gyre_future_cancel or with its last reference. Once the shield is taken away, or
- * the scope ends, what was kept out comes in.
+ * A shield also holds against owners. If a future made of others is outside of it and has an input
+ * inside, that input does not hear of a gyre_all that is cancelled, of a gyre_within whose time is
+ * over, of a gyre_race that is decided, of a group that is cancelled. The owner waits for it, and its
+ * result counts, so cleaning up in a shielded scope is safe whoever owns it. You can still cancel the
+ * shielded scope itself, and an operation in it: with gyre_future_cancel, or by giving back its last
+ * reference. Once the shield is taken away, or the scope ends, what was kept out comes in.
  *
- * A cancelled future remembers which scope it was: the outermost cancelled one that it is in, else
- * that of the future it was taken over by. Only the code that owns that scope should handle the
+ * A cancelled future remembers which scope cancelled it: the outermost cancelled one that it is in,
+ * else the one that cancelled its owner. Only the code that made that scope should handle the
  * cancellation (gyre_scope_caused), all others return the future unchanged.
  *
- * Enter and leave bracket the calls that start operations, inside one callback. Callbacks begin in
- * the root scope, whatever is entered where the loop is run, but for the functions that say
- * otherwise. When the run returns, the scope is current that was before. One that a callback does
- * not leave stays entered until then, or until the next of those functions.
+ * Put enter and leave around the calls that start operations, inside one callback. A callback begins
+ * in the root scope, whatever was entered where the loop is run, unless its description names another
+ * one. A scope that it does not leave stays entered for the callbacks after it, until one begins in
+ * a scope of its own or the run returns. Then the scope is current again that was before the run.
  *
  * GROUPS. A group is a scope that owns its children, and a future, its join, which is settled when
  * the last of them has finished, cleanup included. So nothing that was started can get lost, and no
@@ -77,7 +77,8 @@ struct gyre_scope {
 /* Make a scope below `parent`; NULL: below the current scope. Below a cancelled one it is cancelled
  * from the start.
  *
- * Ownership:  `scope` is yours and must last until gyre_scope_fini; `parent` must be initialised; it may end first.
+ * Ownership:  `scope` is yours and must last until gyre_scope_fini. `parent` must be initialised, and
+ *             may end first.
  * Errors:     -EBUSY it is in use; -EXDEV parent belongs to another loop; -ENOMEM only for the first
  *             use of futures or scopes on this loop.
  * Source:     future/scope.c; tests: scope_test.c.
@@ -89,14 +90,15 @@ GYRE_API int gyre_scope_init(struct gyre_scope *scope, struct gyre_loop *loop,
  * parent; cancel it first if they should not go on. If it is entered it is left. Does nothing to a
  * scope that was only zeroed, and NULL is ignored.
  *
- * Cost:       O(what is in it); of one that is cancelled or shielded, O(what is in it and below), so end
- *             a deep chain of those from the inside out.
+ * Cost:       O(what is in it); of one that is cancelled or shielded, O(what is in it and below), so
+ *             end a deep chain of those from the inside out.
  */
 GYRE_API void gyre_scope_fini(struct gyre_scope *scope);
 
 /* Make it the current scope. Those entered in between must be left before this one.
  *
- * Errors:     -EALREADY it is entered already, or by whoever runs the loop, or the callback began in it.
+ * Errors:     -EALREADY it is entered already, here or where the loop is run, or the callback began
+ *             in it.
  */
 GYRE_API int gyre_scope_enter(struct gyre_scope *scope);
 
@@ -129,9 +131,9 @@ GYRE_API int gyre_scope_set_deadline(struct gyre_scope *scope, uint64_t deadline
 GYRE_API uint64_t gyre_scope_deadline(const struct gyre_scope *scope);
 
 /* Shield it, or not, from what is outside of it. Taking the shield away from a scope whose parent is
- * cancelled cancels it.
+ * cancelled cancels it. A shielded scope should have a deadline of its own.
  *
- * Errors:     none but the common ones. A shielded scope should have a deadline of its own.
+ * Errors:     none but the common ones.
  * Cost:       taking it away, O(what is in it and below). Once a loop has had a shield, asking an
  *             input that is in another scope costs O(depth of both).
  */
@@ -153,8 +155,8 @@ struct gyre_group;
 
 enum gyre_group_flags {
     GYRE_GROUP_SUPERVISE = 1, /* a child that fails does not cancel the others */
-    GYRE_GROUP_REPORT = 2,    /* nor does its error count: it goes to the loop's error hook, unless
-                                 somebody has looked at it or gyre_future_ignore_error was called */
+    GYRE_GROUP_REPORT = 2,    /* nor fail the group: its error goes to the loop's error hook, unless
+                                 somebody has looked at it, or ignores it */
 };
 
 /* Make a group, with a scope of its own below the current one.
@@ -187,9 +189,9 @@ GYRE_API int gyre_group_spawn(struct gyre_group *group, gyre_child_fn *start, gy
 /* Add a child that has been started already; its reference is taken over. In a cancelled group it is
  * cancelled.
  *
- * Errors:     -EINVAL as gyre_group_spawn; -EXDEV another loop's; -EBUSY somebody else's; -EDEADLK it
- *             is the group's own join, or made of it; a child that waits for the join in a longer
- *             way is not found, and neither ever ends; -ENOMEM. The reference is then still yours.
+ * Errors:     -EINVAL as gyre_group_spawn; -EXDEV it is another loop's; -EBUSY it has an owner
+ *             already; -EDEADLK it is the group's own join, or made of it (a longer way round is
+ *             not noticed, and neither ever ends); -ENOMEM. The reference is then still yours.
  */
 GYRE_API int gyre_group_add(struct gyre_group *group, struct gyre_future *child);
 
@@ -214,18 +216,19 @@ GYRE_API struct gyre_future *gyre_group_join(struct gyre_group *group);
 /* Cancel all children, and whatever is added later. As gyre_scope_cancel on its scope. */
 GYRE_API bool gyre_group_cancel(struct gyre_group *group);
 
-/* Its scope, for a deadline or a shield, which ends with the group. A shield is around the join, too:
- * what that is made part of cannot cancel the group, gyre_future_cancel of the join can. Borrowed, as
- * long as you hold the group. */
+/* Its scope, for a deadline or a shield; it ends with the group. A shield is around the join, too: a
+ * future made of the join cannot cancel the group then, but gyre_future_cancel of the join can.
+ * Borrowed, as long as you hold the group. */
 GYRE_API struct gyre_scope *gyre_group_scope(struct gyre_group *group);
 
 /* How many children have not finished. 0 for NULL. */
 GYRE_API size_t gyre_group_count(const struct gyre_group *group);
 
-/* Take the oldest error out of the group's list: a future that failed, and its reference is yours. The
- * join fails with the first error all the same.
- * NULL: there is none. A group that supervises for years keeps all errors until somebody does; let
- * one report them instead if nobody will. */
+/* Take the oldest error out of the group's list: a future that failed, and its reference is yours.
+ * NULL: there is none. The join fails with the first error all the same.
+ *
+ * A group that supervises for years keeps all errors until somebody takes them; let it report them
+ * (GYRE_GROUP_REPORT) if nobody will. */
 GYRE_API struct gyre_future *gyre_group_take_failure(struct gyre_group *group);
 
 #ifdef __cplusplus

@@ -9,9 +9,8 @@
  *
  * Everything that spreads from one future to others (telling those made of it, asking their inputs
  * to stop, freeing them) goes through one list, `work`, first in first out but for requests, which come
- * before the rest: nothing recurses, and a future is in it at most once. FUTURE_AT_WORK, from when it
- * is put there until its turn is over (or, of a request, has come), keeps
- * its block.
+ * before the rest: nothing recurses, and a future is in it at most once. FUTURE_AT_WORK keeps its
+ * block, from when it is put there until its turn is over; of a request, until its turn comes.
  *
  * The constant futures that refused calls return have no `futures`; nothing is ever written to them.
  *

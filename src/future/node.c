@@ -132,6 +132,7 @@ struct node *node_new(struct gyre_futures *fs, const struct node_kind *kind, siz
 
 void node_connect(struct node *node, struct edge *edge, struct gyre_future *input)
 {
+    edge->link.next = NULL;
     edge->source = input;
     edge->node = node;
     node->left++;

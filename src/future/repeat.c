@@ -29,6 +29,10 @@ static void run_repeat(struct step *step)
     struct gyre_future *done = edge->source;
     struct gyre_future *next = repeat->next(done, repeat->arg);
 
+    if (next && next == done) {
+        repeat_told(&step->node, edge); /* it is OK still, and held */
+        return;
+    }
     if (edge->node)
         node_let_go(&step->node, done);
     *edge = (struct edge){ .source = NULL };

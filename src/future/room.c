@@ -89,6 +89,8 @@ static size_t count_promises(const struct room *room)
 static void settle_closed(struct gyre_future *f, struct gyre_link *closed)
 {
     f->refs++;
+    if (f->kind->is_node)
+        node_detach(node_of(f)); /* an input that has settled may not have told it yet */
     while (!list_is_empty(&f->edges))
         edge_unlink(container_of(f->edges.next, struct edge, link));
     f->reason = GYRE_REASON_CLOSED;

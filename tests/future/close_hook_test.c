@@ -261,6 +261,33 @@ static void loop_that_does_not_run_may_be_destroyed_by_a_cancel_hook(void **stat
     }
 }
 
+static struct gyre_future *made_of_two;
+
+static void close_and_release_what_is_made_of_it(struct promise *p)
+{
+    if (p->closed > 0)
+        return;
+    assert_int_equal(gyre_loop_close(closing), 0);
+    gyre_future_unref(made_of_two);
+}
+
+/* The first input is undone when the second is asked, but what is made of them has not heard of it. */
+static void loop_may_be_closed_before_a_future_is_told_of_its_input(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *inputs[2];
+
+    for (int i = 0; i < 2; i++)
+        inputs[i] = make_promise(f, i, 0)->f;
+    promises[1].inside = close_and_release_what_is_made_of_it;
+    closing = f->loop;
+    made_of_two = gyre_settled(f->loop, 2, inputs);
+    assert_true(gyre_future_cancel(made_of_two));
+    assert_int_equal(promises[0].asked, 1);
+    assert_int_equal(promises[1].asked, 1);
+    assert_int_equal(promises[1].closed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +302,7 @@ int main(void)
         FUTURE_TEST(running_loop_cannot_be_closed_by_hooks_and_drop_functions),
         FUTURE_TEST(loop_that_does_not_run_may_be_destroyed_by_a_drop_function),
         FUTURE_TEST(loop_that_does_not_run_may_be_destroyed_by_a_cancel_hook),
+        FUTURE_TEST(loop_may_be_closed_before_a_future_is_told_of_its_input),
     };
 
     return cmocka_run_group_tests_name("close_hook", tests, NULL, NULL);

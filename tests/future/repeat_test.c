@@ -200,6 +200,49 @@ static void repeat_that_returns_itself_fails(void **state)
     gyre_future_unref(repeat);
 }
 
+/* Returns what it was given until there have been enough runs. */
+static struct gyre_future *hand_on_for_a_while(struct gyre_future *done, void *arg)
+{
+    struct script *s = arg;
+
+    return done && s->runs < s->limit ? hand_on(done, s) : step(done, s);
+}
+
+static void repeat_that_hands_on_what_was_done_goes_on(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct parcel parcel = { 0 };
+
+    script.out = gyre_future_ref(make_promise(f, 0, 0)->f);
+    struct gyre_future *all = gyre_repeat(f->loop, hand_on_for_a_while, &script);
+    advance_ms(0);
+    (void)settle(promises[0].f, WAY_RESOLVE, &parcel);
+    advance_ms(0);
+    assert_int_equal(script.runs, 5);
+    assert_int_equal(gyre_future_error(all), 0);
+    assert_int_equal(parcel.drops, 0);
+    gyre_future_unref(promises[0].f);
+    assert_int_equal(parcel.drops, 1);
+    gyre_future_unref(all);
+}
+
+static struct gyre_future *hand_on_and_cancel(struct gyre_future *done, void *arg)
+{
+    if (!done)
+        return step(done, arg);
+    (void)gyre_future_cancel(script.self);
+    return hand_on(done, arg);
+}
+
+static void repeat_that_is_cancelled_while_it_hands_on_is_cancelled(void **state)
+{
+    script.self = gyre_repeat(fixture_of(state)->loop, hand_on_and_cancel, &script);
+    advance_ms(10);
+    assert_int_equal(script.runs, 2);
+    assert_cancelled(script.self, GYRE_REASON_REQUEST);
+    gyre_future_unref(script.self);
+}
+
 static void repeat_that_is_refused_has_started_nothing(void **state)
 {
     struct fixture *f = fixture_of(state);
@@ -269,6 +312,18 @@ static void after_that_is_cancelled_when_about_to_run_runs(void **state)
     assert_int_equal(script.runs, 1);
     assert_int_equal(script.seen[0], 0);
     assert_cancelled(then, GYRE_REASON_REQUEST); /* as what it started was, at once */
+    gyre_future_unref(then);
+}
+
+static void what_a_cancelled_after_starts_is_cancelled_at_once(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    struct gyre_future *then = gyre_after(make_promise(f, 0, 0)->f, step, &script);
+
+    assert_true(gyre_future_cancel(then));
+    advance_ms(0);
+    assert_int_equal(script.runs, 1);
+    assert_cancelled(then, GYRE_REASON_REQUEST);
     gyre_future_unref(then);
 }
 
@@ -344,10 +399,13 @@ int main(void)
         REPEAT_TEST(repeat_that_cancels_itself_cancels_what_it_returns),
         REPEAT_TEST(repeat_that_returns_what_is_somebody_elses_fails),
         REPEAT_TEST(repeat_that_returns_itself_fails),
+        REPEAT_TEST(repeat_that_hands_on_what_was_done_goes_on),
+        REPEAT_TEST(repeat_that_is_cancelled_while_it_hands_on_is_cancelled),
         REPEAT_TEST(repeat_that_is_refused_has_started_nothing),
         REPEAT_TEST(after_runs_whatever_becomes_of_the_future),
         REPEAT_TEST(after_that_is_cancelled_cancels_its_future_and_runs),
         REPEAT_TEST(after_that_is_cancelled_when_about_to_run_runs),
+        REPEAT_TEST(what_a_cancelled_after_starts_is_cancelled_at_once),
         REPEAT_TEST(after_in_a_cancelled_scope_can_pass_the_cancellation_on),
         REPEAT_TEST(after_that_is_refused_does_not_run),
         REPEAT_TEST(step_that_returns_what_it_was_given_passes_its_outcome_on),
