@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "hands.h"
+#include "loop/child.h"
 
 /* Task 0 runs, 1 to 3 are in the same worker's hand. */
 static void hold_three(struct fixture *f)
@@ -253,6 +254,55 @@ static void job_in_hand_is_dropped_when_its_loop_is_closed(void **state)
     assert_int_equal(gyre_loop_destroy(other), 0);
 }
 
+/* ------------------------------------------------------------------ the process forks */
+
+/* One is in a hand, one has just been taken out of it, one has run. */
+static int end_all_in_child(struct fixture *f)
+{
+    CHECK(gyre_loop_after_fork(f->loop) == 0);
+    CHECK(gyre_loop_run(f->loop) == GYRE_RUN_DONE);
+    CHECK(f->trace_count == 4);
+    CHECK(tasks[0].status == 0);
+    for (int i = 1; i <= 3; i++)
+        CHECK(tasks[i].ends == 1 && tasks[i].status == -EOWNERDEAD);
+    CHECK(gyre_pool_destroy(pool, GYRE_NEVER) == 0);
+    return gyre_loop_destroy(f->loop);
+}
+
+static int close_in_child(struct fixture *f)
+{
+    CHECK(gyre_loop_destroy(f->loop) == 0);
+    CHECK(f->trace_count == 0);
+    memset(&tasks[0], 0x55, 4 * sizeof(tasks[0])); /* they are mine */
+    return gyre_pool_destroy(pool, 0);
+}
+
+static void fork_amid_a_hand(struct fixture *f, int (*body)(struct fixture *f))
+{
+    hold_three(f);
+    run(0);
+    assert_int_equal(take_next(0), 1);
+    work_set_state(&tasks[1].work, WORK_HELD); /* as it was a moment ago */
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(body(f));
+    assert_child_succeeds(pid);
+    work_set_state(&tasks[1].work, WORK_RUNNING);
+    finish(0);
+    run_all(f);
+    assert_status(0, 3, 0);
+}
+
+static void jobs_in_hand_end_in_a_forked_child(void **state)
+{
+    fork_amid_a_hand(fixture_of(state), end_all_in_child);
+}
+
+static void child_that_closes_the_loop_gets_back_what_is_in_hand(void **state)
+{
+    fork_amid_a_hand(fixture_of(state), close_in_child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +318,8 @@ int main(void)
         HAND_TEST(shutdown_that_is_late_names_what_is_in_hand),
         HAND_TEST(work_in_hand_is_given_back_when_its_loop_is_closed),
         HAND_TEST(job_in_hand_is_dropped_when_its_loop_is_closed),
+        HAND_TEST(jobs_in_hand_end_in_a_forked_child),
+        HAND_TEST(child_that_closes_the_loop_gets_back_what_is_in_hand),
     };
 
     return cmocka_run_group_tests_name("hands that end", tests, NULL, NULL);
