@@ -23,9 +23,11 @@
  * needed and ended when they have been idle for a while; none is ever started before the first job.
  * There may be any number of pools; one may serve several loops. Where jobs are submitted, NULL is
  * the loop's own pool, which is made with the default options when it is first used and ends with
- * the loop. Jobs are started in the order in which they were submitted, those of low priority when
- * there are no others. Where jobs take microseconds, a worker takes several at a time; should one
- * of them be long after all, the others get those behind it within a millisecond or so.
+ * the loop. Jobs of a priority are started in the order in which they were submitted, those of low
+ * priority when no others wait. A thread whose jobs take microseconds takes several at a time, so with
+ * several threads one may start a little later than some that were submitted after it; should one
+ * before it be long after all, another thread gets it within a millisecond or so. A job must not wait
+ * for another of its pool.
  *
  * JOBS. What runs on a worker must not touch the loop or anything else that belongs to its thread;
  * it may use what it was given and the functions that are for any thread. Every job that was

@@ -1,4 +1,5 @@
-/* Mailbox: a stack of nodes in one word. Any thread puts nodes in, one at a time takes all out.
+/* Mailbox: a stack of nodes in one word. Any thread puts nodes in, one at a time takes all out or
+ * closes it: a word that is only pushed to and emptied cannot confuse one node with its next life.
  *
  * What lies under the nodes tells whoever puts the first one in what to do: nothing; call the owner,
  * who is idle; or go away, it is closed. So a producer learns in the one atomic operation that adds
