@@ -39,7 +39,7 @@ static struct gyre_pool *pool;
 /* Holds what runs `hold`. */
 static struct gate gate = GATE_INIT;
 
-/* The numbers of the tasks in the order in which they began. */
+/* The numbers of the first tasks in the order in which they began. */
 static int ran[TASK_LIMIT];
 static int ran_count;
 
@@ -53,8 +53,11 @@ static inline void run_task(struct gyre_work *work, void *arg)
 {
     struct task *task = arg;
 
+    int count = __atomic_fetch_add(&ran_count, 1, __ATOMIC_SEQ_CST);
+
     (void)work;
-    ran[__atomic_fetch_add(&ran_count, 1, __ATOMIC_SEQ_CST) % TASK_LIMIT] = task->id;
+    if (count < TASK_LIMIT)
+        ran[count] = task->id;
     __atomic_add_fetch(&task->runs, 1, __ATOMIC_SEQ_CST);
     if (task->inside)
         task->inside(task);
