@@ -308,7 +308,7 @@ void pool_cancel_queued(struct gyre_pool *pool)
 
 /* Nobody is there to run the jobs: refuse one that is in the queue, and end those that others have
  * put there meanwhile. */
-static int refuse(struct gyre_pool *pool, struct gyre_work *work)
+static int refuse_job(struct gyre_pool *pool, struct gyre_work *work)
 {
     list_remove(&work->call.link);
     pool->queued--;
@@ -330,7 +330,7 @@ static int call_for(struct gyre_pool *pool, struct gyre_work *work)
     pool_lock(pool);
     take_in(pool);
     if (pool->threads == 0 && work_is_queued(work) && start_worker(pool) < 0)
-        err = refuse(pool, work);
+        err = refuse_job(pool, work);
     pool_release(pool);
     return err;
 }

@@ -115,7 +115,7 @@ static void run_works(struct worker *worker)
 /* ---- the life of a thread, with the lock */
 
 /* Sleep until called, or there is another reason to look; this may be one who watches the hands. */
-static void sleep_until(struct worker *worker, uint64_t deadline)
+static void sleep_or_watch(struct worker *worker, uint64_t deadline)
 {
     struct gyre_pool *pool = worker->pool;
     bool watches = pool_needs_watcher(pool);
@@ -145,7 +145,7 @@ static bool sleep_for_work(struct worker *worker)
             continue;
         if (!stays && worker->now >= deadline && !pool_needs_watcher(pool))
             return false;
-        sleep_until(worker, stays ? GYRE_NEVER : deadline);
+        sleep_or_watch(worker, stays ? GYRE_NEVER : deadline);
     }
     return pool->queued > 0;
 }
