@@ -23,12 +23,13 @@ struct trail {
 
 extern THREAD_LOCAL struct trail thread_trail;
 
-/* `node`, whose `prev` is not used, is about to be sent. */
+/* `node`, whose `prev` is not used, is about to be sent. Who finds the trail there also sees what this
+ * thread has done before. */
 static inline void trail_leave(struct gyre_link *node)
 {
     struct gyre_link **before = &thread_trail.node[thread_trail.next++ % TRAIL_LENGTH];
 
-    node->prev = *before;
+    __atomic_store_n(&node->prev, *before, __ATOMIC_RELEASE);
     *before = node;
 }
 

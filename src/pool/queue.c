@@ -260,9 +260,12 @@ struct gyre_work *pool_take(struct gyre_pool *pool, struct worker *worker)
 /* Cancel what is in the hand of a worker, if it still is. */
 static bool take_out_of_hand(struct gyre_work *work)
 {
-    struct gyre_work **slot = (struct gyre_work **)(void *)work->call.link.prev;
+    struct gyre_link *link = __atomic_load_n(&work->call.link.prev, __ATOMIC_ACQUIRE);
+    struct gyre_work **slot = (struct gyre_work **)(void *)link;
     struct gyre_work *expected = work;
 
+    if (work_state_of(work) != WORK_HELD)
+        return false; /* it may have run since, and the link is what it went home with */
     if (!__atomic_compare_exchange_n(slot, &expected, NULL, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED))
         return false;
