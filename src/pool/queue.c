@@ -77,25 +77,25 @@ static void put_back(struct gyre_pool *pool, struct worker *worker)
     list_init(&worker->in_hands);
 }
 
-static struct worker *oldest_hand(struct gyre_pool *pool)
+/* Put back what has been in a hand since `time` or longer; of several the newest first, as each goes
+ * before all others. */
+static void put_back_since(struct gyre_pool *pool, uint64_t time)
 {
-    return list_is_empty(&pool->hands) ? NULL
-                                       : container_of(pool->hands.next, struct worker, in_hands);
+    struct gyre_link *before;
+
+    for (struct gyre_link *link = pool->hands.prev; link != &pool->hands; link = before) {
+        struct worker *worker = container_of(link, struct worker, in_hands);
+
+        before = link->prev;
+        if ((int64_t)(worker->filled - time) <= 0)
+            put_back(pool, worker);
+    }
 }
 
 static void put_all_back(struct gyre_pool *pool)
 {
     while (!list_is_empty(&pool->hands))
-        put_back(pool, oldest_hand(pool));
-}
-
-/* A long job among short ones must not keep those behind it from the other workers. */
-static void put_back_overdue(struct gyre_pool *pool, uint64_t now)
-{
-    struct worker *oldest;
-
-    while ((oldest = oldest_hand(pool)) && (int64_t)(now - oldest->filled - HAND_PATIENCE) >= 0)
-        put_back(pool, oldest);
+        put_back(pool, container_of(pool->hands.prev, struct worker, in_hands));
 }
 
 static size_t jobs_in_hands(const struct gyre_pool *pool)
@@ -229,7 +229,8 @@ void pool_release(struct gyre_pool *pool)
 bool pool_has_jobs(struct gyre_pool *pool, uint64_t now)
 {
     take_in(pool);
-    put_back_overdue(pool, now);
+    /* A long job among short ones must not keep those behind it from the other workers. */
+    put_back_since(pool, now - HAND_PATIENCE);
     if (list_is_empty(&pool->queue[0]) && pool->queued > 0)
         put_all_back(pool); /* those of low priority come after them */
     return pool->queued > 0;

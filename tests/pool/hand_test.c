@@ -163,6 +163,46 @@ static void what_is_in_hand_for_too_long_goes_back_before_all_others(void **stat
     run_all(f);
 }
 
+/* Workers 0 and 1 have long jobs, and tasks 1 and 3 in hand. */
+static void hold_two(struct fixture *f)
+{
+    hire(3);
+    for (int i = 0; i < 2; i++) {
+        set_pace(i, 1);
+        submit_all(f, 2 * i, 2 * i + 1, NULL);
+        assert_int_equal(take(i), 2 * i);
+        assert_int_equal(held_by(i), 1);
+        put_off(i);
+    }
+}
+
+static void what_is_in_several_hands_goes_back_in_the_order_of_submission(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    hold_two(f);
+    lose_patience(2, 1);
+    work_on(2);
+    ASSERT_RAN(1, 3);
+    finish(0);
+    finish(1);
+    run_all(f);
+}
+
+static void what_is_in_several_hands_goes_back_in_order_before_low_jobs(void **state)
+{
+    struct fixture *f = fixture_of(state);
+
+    hold_two(f);
+    (void)init_task(f, f->loop, 4, NULL);
+    assert_int_equal(gyre_work_submit(&tasks[4].work, pool, GYRE_JOB_LOW), 0);
+    work_on(2);
+    ASSERT_RAN(1, 3, 4);
+    finish(0);
+    finish(1);
+    run_all(f);
+}
+
 /* GYRE_JOB_LOW: only when no other job waits. */
 static void job_of_low_priority_waits_for_those_in_hand(void **state)
 {
@@ -308,6 +348,8 @@ int main(void)
         HAND_TEST(jobs_that_come_meanwhile_wait_behind_those_in_hand),
         HAND_TEST(idle_worker_takes_what_waits_too_long_in_the_hand_of_a_busy_one),
         HAND_TEST(what_is_in_hand_for_too_long_goes_back_before_all_others),
+        HAND_TEST(what_is_in_several_hands_goes_back_in_the_order_of_submission),
+        HAND_TEST(what_is_in_several_hands_goes_back_in_order_before_low_jobs),
         HAND_TEST(job_of_low_priority_waits_for_those_in_hand),
         HAND_TEST(worker_is_called_for_what_others_have_in_hand),
         HAND_TEST(hand_that_was_emptied_can_be_filled_again),
