@@ -38,7 +38,7 @@
 
 #include <errno.h>
 
-enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 32 };
+enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 64 };
 
 /* In call.repeats, which only timers use. Changed with the lock, but for what a worker does with
  * what it has in hand. */

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TASK_LIMIT = 64, WATCHDOG_S = 110 };
+enum { TASK_LIMIT = 80, WATCHDOG_S = 110 };
 
 struct task {
     struct gyre_work work;
