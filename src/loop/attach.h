@@ -110,7 +110,8 @@ void loop_unhold(struct gyre_loop *l);
 void call_prepare(struct gyre_call *call, struct gyre_loop *l, gyre_call_fn *fn, void *arg);
 void timer_prepare(struct gyre_timer *timer, struct gyre_loop *l, gyre_timer_fn *fn, void *arg);
 
-/* Queue an idle call; not for a closed loop. In a forked child it will run if the loop is taken over. */
+/* Queue a call that is idle, or lent and in no list; not for a closed loop. In a forked child it will
+ * run if the loop is taken over. */
 void call_queue(struct gyre_call *call);
 
 /* timer_prepare and gyre_timer_start_at in one; not for a closed loop. */
@@ -132,9 +133,8 @@ void call_wake(struct gyre_call *call);
 void call_forget(struct gyre_call *call);
 
 /* The same in steps, for a call that is in a list which other threads use: mark an idle call as
- * waiting (0 or why not), queue or forget a waiting one that is in no list. */
+ * waiting (0 or why not), forget a waiting one that is in no list; call_queue queues it. */
 int call_lend(struct gyre_call *call);
-void call_return(struct gyre_call *call);
 void call_lose(struct gyre_call *call);
 
 /* Queue waiting calls that are in no list, linked by `next`, the last one first; after what has been

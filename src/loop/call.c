@@ -152,11 +152,6 @@ int call_lend(struct gyre_call *call)
     return 0;
 }
 
-void call_return(struct gyre_call *call)
-{
-    queue_append(call->loop, call);
-}
-
 void call_lose(struct gyre_call *call)
 {
     call->state = CALL_IDLE;

@@ -300,8 +300,8 @@ static inline bool work_is_lost(const struct gyre_work *work)
     return work->user->forks != thread_forks;
 }
 
-/* On the loop's thread: take it back before it begins, or tell it that it is cancelled. False: it has
- * begun or ended, or was not submitted. */
+/* On the loop's thread: take it back before it begins, and let it end in the next tick; or tell it that
+ * it is cancelled. False: it has begun or ended, or was not submitted. */
 bool work_withdraw(struct gyre_work *work);
 
 /* On the loop's thread: nobody waits for it any more, the loop neither. */

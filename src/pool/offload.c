@@ -165,8 +165,7 @@ static int cancel_job(struct gyre_future *f, void *op)
 
     (void)f;
     if (work_withdraw(&job->work)) {
-        job->future = NULL;
-        call_return(&job->work.call); /* to be freed: its argument may want to be dropped later */
+        job->future = NULL; /* what is left is to be freed in the next tick */
         return 0;
     }
     if (!(job->flags & GYRE_JOB_ABANDON))

@@ -169,7 +169,7 @@ static void end_lost_works(struct gyre_pool_user *user)
         if (call_is_queued(&work->call))
             continue;
         work->status = -EOWNERDEAD;
-        call_return(&work->call);
+        call_queue(&work->call);
     }
 }
 

@@ -59,8 +59,7 @@ static int cancel_waiter(struct gyre_future *f, void *op)
 
     (void)f;
     waiter->future = NULL;
-    if (work_withdraw(&waiter->work))
-        call_return(&waiter->work.call);
+    (void)work_withdraw(&waiter->work);
     return 0;
 }
 
@@ -71,8 +70,7 @@ static void shutdown_is_late(struct gyre_timer *timer, void *arg)
     struct waiter *waiter = arg;
 
     (void)timer;
-    if (work_withdraw(&waiter->work))
-        call_return(&waiter->work.call);
+    (void)work_withdraw(&waiter->work);
 }
 
 /* What is to settle `f`, at `deadline` at the latest; NULL: no memory. */

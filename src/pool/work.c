@@ -80,6 +80,8 @@ bool work_withdraw(struct gyre_work *work)
         work_tell_cancelled(work);
     }
     pool_unlock(pool);
+    if (waits)
+        call_queue(&work->call);
     return waits;
 }
 
@@ -121,10 +123,7 @@ int gyre_work_submit(struct gyre_work *work, struct gyre_pool *pool, unsigned fl
 bool gyre_work_cancel(struct gyre_work *work)
 {
     /* The check tells a loop that rests in a foreign one that it has work. */
-    if (!gyre_work_is_started(work) || call_check(&work->call) < 0 || !work_withdraw(work))
-        return false;
-    call_return(&work->call);
-    return true;
+    return gyre_work_is_started(work) && call_check(&work->call) == 0 && work_withdraw(work);
 }
 
 static bool pool_is_ending(const struct gyre_work *work)

@@ -277,7 +277,7 @@ int call_lend(struct gyre_call *call)
     return 0;
 }
 
-void call_return(struct gyre_call *call)
+void call_queue(struct gyre_call *call)
 {
     list_append(&call->loop->ready, &call->link);
     call->state = CALL_QUEUED;

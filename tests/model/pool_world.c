@@ -258,10 +258,8 @@ void world_submit(int job, unsigned flags)
 void world_cancel(int job)
 {
     world_jobs[job].is_unwanted = true;
-    if (!is_dead(&the_works[job]) && work_withdraw(&the_works[job])) {
+    if (!is_dead(&the_works[job]) && work_withdraw(&the_works[job]))
         world_jobs[job].is_withdrawn = true;
-        call_return(&the_works[job].call);
-    }
 }
 
 static void run_ready(struct gyre_loop *l)
