@@ -40,6 +40,12 @@
 
 enum { POOL_NAME_SIZE = 16, POOL_THREADS_LIMIT = 1024, POOL_PRIORITIES = 2, HAND_SIZE = 64 };
 
+/* About what it takes until a worker that sleeps is awake. */
+#define WAKE_TIME GYRE_US(10)
+
+/* A hand is left alone for so long. */
+#define HAND_PATIENCE GYRE_MS(1)
+
 /* In call.repeats, which only timers use. Changed with the lock, but for what a worker does with
  * what it has in hand. */
 enum work_state {
@@ -157,6 +163,13 @@ static inline void work_set_state(struct gyre_work *work, enum work_state state)
     __atomic_store_n(&work->call.repeats, (uint8_t)state, __ATOMIC_RELAXED);
 }
 
+/* With the lock held: it has no more jobs in hand. */
+static inline void worker_leave_hands(struct worker *worker)
+{
+    list_remove(&worker->in_hands);
+    list_init(&worker->in_hands);
+}
+
 static inline void pool_lock(struct gyre_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
@@ -171,12 +184,6 @@ static inline void pool_unlock(struct gyre_pool *pool)
 
 /* As gyre_pool_destroy, also for a loop's own pool. */
 int pool_destroy(struct gyre_pool *pool, uint64_t max_wait);
-
-/* About what it takes until a worker that sleeps is awake. */
-#define WAKE_TIME GYRE_US(10)
-
-/* A hand is left alone for so long. */
-#define HAND_PATIENCE GYRE_MS(1)
 
 /* ---- all of these with the lock held, but where it says otherwise: pool.c */
 

@@ -3,6 +3,12 @@
  * SPDX-License-Identifier: MIT */
 #include "pool/core.h"
 
+/* With the lock held: send a work to its loop, which is there. True: that sleeps, and has to be woken. */
+static bool put_home(struct gyre_pool_user *user, struct gyre_work *work)
+{
+    return mailbox_put(&user->ended, &work->call.link) > 0 && loop_call_for(user->loop);
+}
+
 /* ---- on a worker */
 
 /* Without the lock, which the loop will want as soon as it is awake. */
@@ -25,7 +31,7 @@ static void end_and_tell(struct worker *worker, struct gyre_work *work)
     struct gyre_pool_user *user = work->user;
 
     if (likely(user->loop)) {
-        if (mailbox_put(&user->ended, &work->call.link) > 0 && loop_call_for(user->loop))
+        if (put_home(user, work))
             wake_loop(pool, user);
         return;
     }
@@ -66,7 +72,7 @@ void work_send_home(struct gyre_work *work, int status)
     struct gyre_pool_user *user = work->user;
 
     work_set_ended(work, status);
-    if (mailbox_put(&user->ended, &work->call.link) > 0 && loop_call_for(user->loop))
+    if (put_home(user, work))
         loop_wake(user->loop);
 }
 

@@ -73,8 +73,7 @@ static void put_back(struct gyre_pool *pool, struct worker *worker)
         list_prepend(&pool->queue[0], &work->call.link);
         pool->queued++;
     }
-    list_remove(&worker->in_hands);
-    list_init(&worker->in_hands);
+    worker_leave_hands(worker);
 }
 
 /* Put back what has been in a hand since `time` or longer; of several the newest first, as each goes

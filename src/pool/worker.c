@@ -61,10 +61,16 @@ static void announce_return(struct worker *worker)
     __atomic_store_n(&worker->is_running, false, __ATOMIC_RELAXED);
 }
 
-void worker_stay_away(struct worker *worker)
+/* With the lock: it does now, or will not in a moment. */
+static void withdraw_announcement(struct worker *worker)
 {
     if (!worker->is_running)
         __atomic_sub_fetch(&worker->pool->returning, 1, __ATOMIC_RELAXED);
+}
+
+void worker_stay_away(struct worker *worker)
+{
+    withdraw_announcement(worker);
     __atomic_store_n(&worker->is_running, true, __ATOMIC_RELAXED);
     pool_note_running(worker->pool);
 }
@@ -88,11 +94,9 @@ void worker_come_back(struct worker *worker)
     struct gyre_pool *pool = worker->pool;
 
     pool_lock(pool);
-    if (!worker->is_running)
-        __atomic_sub_fetch(&pool->returning, 1, __ATOMIC_RELAXED);
+    withdraw_announcement(worker);
     __atomic_store_n(&worker->is_running, false, __ATOMIC_RELAXED);
-    list_remove(&worker->in_hands);
-    list_init(&worker->in_hands);
+    worker_leave_hands(worker);
     pool->busy--;
     pool_tell_waiters(pool);
 }
@@ -132,8 +136,8 @@ static void sleep_or_watch(struct worker *worker, uint64_t deadline)
     worker->now = clock_now();
 }
 
-/* Sleep until there is work. False: this thread is to end. */
-static bool sleep_for_work(struct worker *worker)
+/* If there is no work, sleep until there is. False: this thread is to end. */
+static bool wait_for_work(struct worker *worker)
 {
     struct gyre_pool *pool = worker->pool;
     uint64_t deadline = gyre_time_add(worker->now, pool->opt.idle_time);
@@ -180,7 +184,7 @@ void worker_live(struct worker *worker)
     pool_lock(pool);
     list_append(&pool->workers, &worker->in_pool);
     pool->starting--;
-    while (pool_has_jobs(pool, worker->now) || sleep_for_work(worker))
+    while (wait_for_work(worker))
         run_works(worker);
     leave_pool(worker);
 }
